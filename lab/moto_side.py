@@ -1,0 +1,87 @@
+"""The only way into moto: its URL tables and its backends."""
+
+import functools
+import re
+import warnings
+
+import moto.backends
+from moto import backend_index
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.base_backend import BackendDict
+from moto.core.exceptions import HTTPException, ServiceException
+from moto.core.model_instances import reset_model_data
+
+from lab.errors import Refusal
+from lab.wire import Answer, serialize
+
+# moto's package where it differs from botocore's service name without hyphens.
+PACKAGES = {"lambda": "awslambda", "resourcegroupstaggingapi": "resourcegroupstaggingapi"}
+GLOBAL_SERVICES = {"iam", "s3", "sts", "cloudfront", "route53"}
+
+
+def backend(service, account, region):
+    name = PACKAGES.get(service, service.replace("-", ""))
+    key = "aws" if service in GLOBAL_SERVICES else region
+    return moto.backends.get_backend(name)[account][key]
+
+
+@functools.cache
+def _routes(package):
+    """moto's own (pattern, function) table of one service."""
+    backends = moto.backends.get_backend(package)
+    if not isinstance(backends, BackendDict):
+        return []
+    account = backends[DEFAULT_ACCOUNT_ID]
+    sample = account["us-east-1"] if "us-east-1" in account else account["aws"]
+    return [(re.compile(pattern), function) for pattern, function in sample.urls.items()]
+
+
+@functools.cache
+def _package(host):
+    for package, pattern in backend_index.backend_url_patterns:
+        if pattern.match(f"https://{host}/") or pattern.match(f"https://{host}"):
+            return package
+    return None
+
+
+def _function(request):
+    package = _package(request.host)
+    url = request.raw_url.split("?", 1)[0]
+    for pattern, function in _routes(package) if package else []:
+        if pattern.match(url):
+            return function
+    return None
+
+
+def run(call):
+    """Let moto answer the call, in the caller's account."""
+    request = call.request
+    request.environ["HTTP_X_MOTO_ACCOUNT_ID"] = call.account
+    function = _function(request)
+    if function is None:
+        return missing(call)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            status, headers, body = function(request, request.raw_url, request.headers)
+    except ServiceException as error:
+        return serialize(call, error)
+    except HTTPException as error:
+        status, headers, body = error.code, dict(error.get_headers()), error.get_body()
+    except NotImplementedError:
+        return missing(call)
+    return Answer(int(status), {k: str(v) for k, v in dict(headers).items()},
+                  body.encode() if isinstance(body, str) else (body or b""))
+
+
+def missing(call):
+    """What neither moto nor an extension knows: no 5xx that a client would retry."""
+    call.lab.missing.append(call.name)
+    status = 400 if call.model.service_model.protocol in ("query", "ec2") else 501
+    return serialize(call, Refusal(
+        "InvalidAction", f"The action {call.name} is not valid in the lab", status))
+
+
+def reset():
+    BackendDict.reset()
+    reset_model_data()

@@ -1,0 +1,126 @@
+"""The lab behind a port: the same Lab.handle, and a control API under /_lab/."""
+
+import json
+import os
+import signal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+from lab import processes
+from lab.errors import Drop, Killed
+
+CONTROL = "/_lab/"
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, lab, port=0):
+        self.lab = lab
+        super().__init__(("127.0.0.1", port), Handler)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # one packet an answer
+
+    def handle_any(self):
+        try:
+            body = self.read_body()
+            if self.path.startswith(CONTROL):
+                self.control(body)
+            else:
+                self.aws(body)
+        except Drop:
+            self.close_connection = True
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = handle_any
+
+    def read_body(self):
+        if "chunked" in self.headers.get("Transfer-Encoding", ""):
+            return b"".join(self.chunks())
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def chunks(self):
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            yield self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+
+    def aws(self, body):
+        lab = self.server.lab
+        headers = {key: value for key, value in self.headers.items()}
+        url = f"http://{self.headers.get('Host', 'localhost')}{self.path}"
+        try:
+            answer = lab.handle(self.command, url, headers, body)
+        except Killed as killed:
+            lab.revive()
+            self.kill(killed.args[1] if len(killed.args) > 1 else None)
+            raise Drop from killed
+        self.send(answer.status, answer.headers, answer.body)
+
+    def kill(self, pid):
+        pid = pid or processes.owner_of_port(self.client_address[1])
+        if pid and pid != os.getpid():
+            os.kill(pid, signal.SIGKILL)
+
+    def control(self, body):
+        parts = urlsplit(self.path)
+        name = parts.path[len(CONTROL):].strip("/")
+        query = {key: values[0] for key, values in parse_qs(parts.query).items()}
+        try:
+            status, result = control(self.server.lab, self.command, name, query,
+                                     json.loads(body) if body else None)
+        except (ValueError, TypeError, KeyError) as error:
+            status, result = 400, {"error": str(error)}
+        content = json.dumps(result, default=str, indent=1).encode()
+        self.send(status, {"Content-Type": "application/json"}, content)
+
+    def send(self, status, headers, body):
+        self.send_response(status)
+        length = str(len(body))
+        for key, value in headers.items():
+            if key.lower() == "content-length":
+                length = value if self.command == "HEAD" else length
+            elif key.lower() not in ("status", "transfer-encoding", "connection", "date",
+                                     "server"):
+                self.send_header(key, value)
+        self.send_header("Content-Length", length)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+        self.wfile.flush()
+
+    def log_message(self, *args):
+        pass
+
+
+def control(lab, method, name, query, body):
+    """The control API: (method, name) -> (status, JSON)."""
+    if name == "reset" and method == "POST":
+        lab.reset()
+        return 200, {"reset": True}
+    if name == "calls" and method == "GET":
+        log = {} if query.get("log") == "0" else {"log": lab.calls.log}
+        return 200, {**lab.calls.summary(), **log,
+                     "violations": lab.violations, "missing": lab.missing}
+    if name == "calls" and method == "DELETE":
+        lab.calls.clear()
+        return 200, {"cleared": True}
+    if name == "settings":
+        if method in ("PUT", "POST"):
+            lab.set(**body)
+        return 200, lab.settings.as_dict()
+    if name == "faults" and method in ("PUT", "POST"):
+        lab.set(faults=body)
+        return 200, lab.settings.faults
+    if name == "faults":
+        return 200, {"faults": lab.settings.faults, "struck": lab.plan.struck,
+                     "writes": lab.plan.write_calls}
+    if name == "inventory" and method == "GET":
+        return 200, lab.inventory(query.get("account"), query.get("region"))
+    return 404, {"error": f"no {method} {CONTROL}{name}"}
