@@ -34,14 +34,11 @@ def add_venv_module(python):
 def uv_environment(pip):
     """uv does not read pip's configuration; hand over what says where packages come from."""
     environment = dict(os.environ)
-    listing = subprocess.run([pip, "config", "list"], stdout=subprocess.PIPE, check=False).stdout
-    names = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX",
-             "find-links": "UV_FIND_LINKS", "cert": "SSL_CERT_FILE"}
-    for line in listing.decode().splitlines():
-        key, _, value = line.partition("=")
-        name = names.get(key.rpartition(".")[2])
-        if name:
-            environment.setdefault(name, value.strip("'\""))
+    settings = pythons.pip_settings(pip)
+    for name, variable in (("index-url", "UV_DEFAULT_INDEX"), ("extra-index-url", "UV_INDEX"),
+                           ("find-links", "UV_FIND_LINKS"), ("cert", "SSL_CERT_FILE")):
+        if name in settings:
+            environment.setdefault(variable, settings[name])
     return environment
 
 

@@ -1,4 +1,4 @@
-"""Find the Python interpreters of this machine that the collection can use.
+"""Find the Python interpreters of this machine that the collection can use, and pip's settings.
 
 Runs on any Python 3 without packages: it is what chooses the Python for everything else.
 """
@@ -63,3 +63,15 @@ def find():
         if fits:
             chosen[name] = max(fits, key=lambda p: (p["whole"], p["version"]))
     return chosen
+
+
+def pip_settings(pip):
+    """pip's own settings from its files and the environment, as {"index-url": ...}."""
+    listing = subprocess.run([pip, "config", "list"], stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL, check=False).stdout.decode()
+    settings = {}
+    for line in listing.splitlines():
+        key, equals, value = line.partition("=")
+        if equals:
+            settings[key.rpartition(".")[2]] = value.strip("'\"")
+    return settings
