@@ -1,0 +1,159 @@
+"""Run every check of the project, go on after a failure, and close with one summary.
+
+A pytest step counts its tests, every other step counts as one. The last line is
+`N passed, N failed, N skipped`; the exit code is 0 only when nothing failed.
+"""
+
+import dataclasses
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / ".results"
+MAIN = ROOT / ".venv"
+OLDER = ROOT / ".venv-core219"
+
+# A step that hangs must not take the summary with it.
+STEP_SECONDS = 600
+
+
+@dataclasses.dataclass
+class Step:
+    name: str
+    venv: Path
+    command: list
+    junit: bool = False
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+
+
+def pytest(name, venv, *arguments):
+    return Step(name, venv, ["python", "-m", "pytest", "-q", "-n", "auto", *arguments], junit=True)
+
+
+def main_steps():
+    return [
+        Step("lint", MAIN, [str(ROOT / "tools" / "lint")]),
+        Step("docs", MAIN, ["python", "tools/docs.py", "--check"]),
+        Step("sanity", MAIN, ["python", "tools/sanity.py", ".venv"]),
+        pytest("unit and laws", MAIN, "tests", "--ignore", "tests/integration"),
+        pytest("integration", MAIN, "tests/integration"),
+        Step("molecule", MAIN, ["molecule", "test", "--all"]),
+    ]
+
+
+def older_steps():
+    """The other supported ansible-core: what may differ there, not everything again."""
+    return [
+        Step("sanity", OLDER, ["python", "tools/sanity.py", ".venv-core219"]),
+        pytest("unit and laws", OLDER, "tests", "--ignore", "tests/integration"),
+        Step("molecule default", OLDER, ["molecule", "test", "--scenario-name", "default"]),
+    ]
+
+
+def environment(venv):
+    """The user's environment without what would lead a test to a real account or elsewhere."""
+    kept = {name: value for name, value in os.environ.items()
+            if not name.startswith(("ANSIBLE_", "AWS_", "MOLECULE_", "PYTEST_", "PYTHONPATH"))}
+    return kept | {
+        "PATH": os.pathsep.join([str(venv / "bin"), kept.get("PATH", os.defpath)]),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        # Ansible refuses to start in a locale that is not UTF-8.
+        "LC_ALL": "C.UTF-8",
+        "NO_COLOR": "1",
+    }
+
+
+def versions(venv):
+    script = ("import sys, ansible.release as r, importlib.metadata as m; "
+              "print('Python %d.%d.%d' % sys.version_info[:3], 'ansible-core', r.__version__, "
+              "'ansible', m.version('ansible'), 'boto3', m.version('boto3'))")
+    return subprocess.run([venv / "bin" / "python", "-c", script], stdout=subprocess.PIPE,
+                          text=True, check=True).stdout.strip()
+
+
+def call(step, junit):
+    """Run a step to its end, or to the end of its time with everything it started."""
+    command = step.command + ([f"--junitxml={junit}"] if step.junit else [])
+    with subprocess.Popen(command, cwd=ROOT, env=environment(step.venv),
+                          stdin=subprocess.DEVNULL, start_new_session=True) as process:
+        try:
+            return process.wait(timeout=STEP_SECONDS)
+        except subprocess.TimeoutExpired:
+            print(f"No end after {STEP_SECONDS} s, stopped: {step.name}", flush=True)
+            return 1
+        finally:
+            # What a step leaves running would change the next ones.
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+
+def count(step, status, junit):
+    """Take the numbers of a pytest step from its report; any other step is one."""
+    if step.junit and junit.exists():
+        for suite in ElementTree.parse(junit).getroot().iter("testsuite"):
+            tests, failures, errors, skipped = (
+                int(suite.get(key, 0)) for key in ("tests", "failures", "errors", "skipped"))
+            step.failed += failures + errors
+            step.skipped += skipped
+            step.passed += max(0, tests - failures - errors - skipped)
+    elif status == 0:
+        step.passed = 1
+    # A run that broke off, or found no test, has failed whatever it counted.
+    if status != 0 and step.failed == 0:
+        step.failed = 1
+
+
+def run(step, number):
+    print(f"\n==== {step.name} ({versions(step.venv)})", flush=True)
+    junit = RESULTS / f"{number}.xml"
+    start = time.monotonic()
+    status = call(step, junit)
+    step.seconds = time.monotonic() - start
+    count(step, status, junit)
+
+
+def summarise(steps, venvs):
+    print("\n==== summary")
+    for venv in venvs:
+        print(f"{venv.name}: {versions(venv)}")
+    if OLDER not in venvs:
+        print("Only one of the two supported lines of ansible-core: no Python 3.11 beside "
+              "a newer one.")
+    print(f"{'step':<34}{'seconds':>8}{'passed':>8}{'failed':>8}{'skipped':>8}")
+    for step in steps:
+        name = step.name if step.venv == MAIN else f"{step.name} ({step.venv.name})"
+        print(f"{name:<34}{step.seconds:>8.1f}{step.passed:>8}{step.failed:>8}{step.skipped:>8}")
+    passed, failed, skipped = (sum(getattr(step, key) for step in steps)
+                               for key in ("passed", "failed", "skipped"))
+    print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
+    return 1 if failed else 0
+
+
+def main():
+    shutil.rmtree(RESULTS, ignore_errors=True)
+    RESULTS.mkdir()
+    steps, venvs = main_steps(), [MAIN]
+    if OLDER.is_dir():
+        steps += older_steps()
+        venvs.append(OLDER)
+    for number, step in enumerate(steps, 1):
+        run(step, number)
+    return summarise(steps, venvs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
