@@ -1,0 +1,69 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The stack as its components see it: names, tags, and each other's resources."""
+from __future__ import annotations
+
+from ..engine.resource import KEY, OWNER, Lookup, Resource
+
+PARTITIONS = (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"))
+NAME_FIELDS = ("name", "group_name", "role_name", "bucket", "cluster_name", "nodegroup_name")
+
+
+class Stack:
+    """One product in one environment.
+
+    `account_id` may be unknown to a component that is used alone; it is asked from AWS before.
+    """
+
+    def __init__(self, product: str, environment: str, region: str, account_id: str,
+                 tags: dict | None = None):
+        self.product, self.environment = product, environment
+        self.region, self.account_id, self.tags = region, account_id, dict(tags or {})
+        self.resources: dict[str, Resource] = {}
+        self.options: dict[str, dict] = {}  # component -> its options, of those in this graph
+
+    @property
+    def id(self) -> str:
+        """The owner in tags: product-environment."""
+        return f"{self.product}-{self.environment}"
+
+    @property
+    def partition(self) -> str:
+        """The partition part of ARNs."""
+        return next((p for prefix, p in PARTITIONS if self.region.startswith(prefix)), "aws")
+
+    def arn(self, service: str, rest: str, region: str = "", account: str = "") -> str:
+        """An ARN in the stack's partition."""
+        return f"arn:{self.partition}:{service}:{region}:{account}:{rest}"
+
+    def name(self, *parts: str) -> str:
+        """A name by the rule {project}-{environment}-{resource-type}-{identifier}."""
+        return "-".join([self.id, *[p for p in parts if p]])
+
+    def add(self, component: str, resources) -> list[Resource]:
+        """Puts the resources of a component into the graph, with their tags."""
+        resources = list(resources)
+        for resource in resources:
+            if resource.tags_path and not resource.external:
+                resource.tags = {**self.tags_for(component, resource), **resource.tags}
+            self.resources.setdefault(resource.key, resource)
+        return resources
+
+    def tags_for(self, component: str, resource: Resource) -> dict:
+        """The tags that every object carries, under those of the stack and of the object."""
+        _component, kind, identifier = resource.key.split("/", maxsplit=2)
+        given = (getattr(resource, field, None) for field in NAME_FIELDS)
+        name = next((n for n in given if isinstance(n, str)), None)
+        return {"Project": self.product, "Environment": self.environment,
+                "ManagedBy": "groundwork.aws", "Component": component,
+                "Name": name or self.name(kind.replace("_", "-"), identifier),
+                **self.tags, OWNER: self.id, KEY: resource.key}
+
+    def use(self, cls, key: str) -> Resource:
+        """Another component's resource: the one of this graph, else one to be found by its tag."""
+        return self.resources.get(key) or Lookup(key=key, kind=cls)
+
+    def use_all(self, cls, prefix: str) -> list[Resource]:
+        """All resources of a type whose keys start alike."""
+        found = [r for k, r in self.resources.items() if k.startswith(prefix) and type(r) is cls]
+        return found or [Lookup(key=prefix + "*", kind=cls)]

@@ -1,0 +1,337 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a type is made of: fields, edges, values that are not known yet, and the one diff."""
+from __future__ import annotations
+
+import enum
+import functools
+import json
+import typing
+from dataclasses import dataclass, field, fields, replace
+
+try:
+    import jmespath
+except ImportError:  # run.py reports the missing library
+    jmespath = None
+
+OWNER, KEY, REPLACED = "groundwork:stack", "groundwork:key", "groundwork:replaced"
+
+
+class Impact(enum.IntEnum):
+    """What a change does to those who use the object, from harmless to worst."""
+
+    NONE = 0
+    IN_PLACE = 1
+    ROLLING = 2
+    REPLACE = 3
+    DOWNTIME = 4
+    DATA_LOSS = 5
+
+    def __str__(self):
+        return self.name.lower().replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Attr:
+    """How a field meets the live object."""
+
+    path: str = ""  # JMESPath of the value in the live object; empty: never compared
+    param: str = ""  # its name in the creation call; empty: the path
+    of: str = ""  # JMESPath in the live object of the resource held here; empty: its `ref`
+    impact: Impact = Impact.IN_PLACE
+    seconds: float = 0  # usual duration of a change of this field
+    create_only: bool = False  # cannot be changed: a difference plans a replace
+    later: bool = False  # not accepted by create(); an updater sets it right after
+    initial: bool = False  # matters at creation only (somebody else owns it afterwards)
+    read: typing.Callable | None = None  # live value -> the form of the option
+    same: typing.Callable | None = None  # (wanted, live) -> bool, where equality is not enough
+
+
+def attr(path: str = "", **options):
+    """A field of a type; `options` are those of `Attr`, plus `default` (None: do not care)."""
+    default = options.pop("default", None)
+    return field(default=default, metadata={"attr": Attr(path, **options)})
+
+
+def create_only(path: str = "", **options):
+    """A field that cannot be changed after creation."""
+    return attr(path, create_only=True, impact=Impact.REPLACE, **options)
+
+
+def updates(*names: str):
+    """Marks the method that brings one group of fields to their wanted values in one call."""
+
+    def mark(method):
+        method.updates = names
+        return method
+
+    return mark
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A value that only an apply can tell; `keys` are the resources it comes from."""
+
+    keys: tuple[str, ...]
+
+    def __str__(self):
+        return f"(after apply: {', '.join(self.keys)})"
+
+    __repr__ = __str__
+
+
+class Computed:
+    """A value made from live objects: `function(*lives)` once all of `needs` are there."""
+
+    def __init__(self, needs, function: typing.Callable):
+        self.needs, self.function = tuple(needs), function
+
+
+@functools.lru_cache(maxsize=None)
+def _expression(path: str):
+    return jmespath.compile(path)
+
+
+def search(path: str, live) -> typing.Any:
+    """JMESPath search with compiled expressions kept."""
+    return _expression(path).search(live)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Resource:
+    """One object outside. A field that holds another resource is an edge of the graph.
+
+    Class attributes declare what all objects of the type share; none of them is required.
+    Methods make about one call each and never sleep, poll, retry or know of check mode.
+    """
+
+    key: str  # component/type/name, unique in the stack
+    tags: dict = field(default_factory=dict)
+
+    ref = ""  # JMESPath of the identifier by which others refer to the object
+    identity = ()  # fields that identify the object; empty: its key tag does
+    tags_path = ""  # JMESPath of its tags; empty: it has none in its listing
+    member_of = ""  # field naming the parent that owns it; unwanted members are drift
+    ignore = ""  # JMESPath, true for members that belong to nobody or to somebody else
+    dies_with_parent = False  # needs no delete of its own when its parent goes
+    stateful = False  # holds data
+    delete_first = False  # its name is unique: a replacement cannot stand beside it
+    ready = failed = leaving = gone = ""  # JMESPath acceptors of the live object's state
+    reason = ""  # JMESPath of the explanation of a failed state
+    patience = ()  # patterns of errors of create() and updaters that only time heals
+    seconds = {}  # usual duration: {"create": s, "delete": s}
+    outputs = {}  # name -> JMESPath of what a user or another role wants to know
+    external = False  # only looked up, never written
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        dataclass(kw_only=True, eq=False, repr=False)(cls)
+        cls.attrs = {
+            f.name: f.metadata["attr"] for f in fields(cls) if "attr" in f.metadata
+        }
+        methods = (getattr(cls, name) for name in _method_order(cls))
+        cls.updaters = [m for m in methods if hasattr(m, "updates")]
+
+    @classmethod
+    def fetch(cls, scan) -> typing.Iterable[dict]:
+        """All live objects of this type that the stack has, in one call where possible."""
+        raise NotImplementedError(cls.__name__)
+
+    def create(self, api) -> dict | None:
+        """Makes the object; returns it as `fetch` would show it."""
+        raise NotImplementedError(type(self).__name__)
+
+    def delete(self, api, live: dict) -> None:
+        """Removes the object. Fields are unset when it is no longer wanted."""
+        raise NotImplementedError(type(self).__name__)
+
+    @property
+    def protected(self) -> bool:
+        """Whether deletion needs the user's word; types with an option for it say so."""
+        return self.stateful
+
+    def identify(self, live: dict, of: str):
+        """What others write where they refer to this object: `of`, else its `ref`."""
+        path = of or self.ref
+        return search(path, live) if path else True
+
+    def get(self, path: str) -> Computed:
+        """A value of the live object, for use in a field of another resource."""
+        return Computed((self,), functools.partial(search, path))
+
+    @classmethod
+    def tags_of(cls, live: dict) -> dict:
+        """Tags of a live object as a dictionary, whichever way its API writes them."""
+        found = search(cls.tags_path, live) if cls.tags_path else None
+        if isinstance(found, dict):
+            return found
+        pairs = (dict((k.lower(), v) for k, v in tag.items()) for tag in found or ())
+        return {tag.get("key", tag.get("tagkey")): tag.get("value", tag.get("tagvalue"))
+                for tag in pairs}
+
+    @classmethod
+    def read(cls, name: str, live: dict) -> typing.Any:
+        """The live value of a field, in the form of the option."""
+        meta = cls.attrs[name]
+        value = search(meta.path, live)
+        return meta.read(value) if meta.read and value is not None else value
+
+
+def _method_order(cls) -> list[str]:
+    """Names of all methods, base classes first, in the order of their definition."""
+    return list(dict.fromkeys(n for c in reversed(cls.__mro__) for n in vars(c)))
+
+
+def edges(value) -> typing.Iterator[Resource]:
+    """The resources that a value (a field, or a structure inside one) holds."""
+    if isinstance(value, Resource):
+        yield value
+    elif isinstance(value, Computed):
+        yield from value.needs
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from edges(item)
+    elif isinstance(value, (list, tuple, set)):
+        for item in value:
+            yield from edges(item)
+
+
+@functools.lru_cache(maxsize=None)
+def field_names(cls) -> tuple[str, ...]:
+    """The fields of a type that may hold values of their own."""
+    return tuple(f.name for f in fields(cls) if f.name not in ("key", "tags"))
+
+
+def needs(resource: Resource) -> list[Resource]:
+    """The resources that must be there before this one."""
+    found = (r for name in field_names(type(resource)) for r in edges(getattr(resource, name)))
+    return list({id(r): r for r in found}.values())
+
+
+@functools.lru_cache(maxsize=None)
+def refers_to(cls) -> frozenset:
+    """The types that fields of `cls` are annotated with, wherever they stand in the annotation."""
+    found, todo = set(), list(typing.get_type_hints(cls).values())
+    while todo:
+        hint = todo.pop()
+        todo += typing.get_args(hint)
+        if isinstance(hint, type) and issubclass(hint, Resource) and hint is not cls:
+            found.add(hint)
+    return frozenset(found)
+
+
+def resolve(value, lives: dict, of: str = ""):
+    """The plain value of a field, with `Unknown` wherever a live object is still missing."""
+    if isinstance(value, Resource):
+        live = lives.get(value.key)
+        known = None if live is None else value.identify(live, of)
+        return Unknown((value.key,)) if known is None else known
+    if isinstance(value, Computed):
+        missing = tuple(r.key for r in value.needs if lives.get(r.key) is None)
+        known = None if missing else value.function(*(lives[r.key] for r in value.needs))
+        return Unknown(missing or tuple(r.key for r in value.needs)) if known is None else known
+    if isinstance(value, dict):
+        return {k: resolve(v, lives, of) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [resolve(v, lives, of) for v in value]
+    return value
+
+
+def resolved(resource: Resource, lives: dict) -> Resource:
+    """A copy whose fields hold plain values."""
+    cls = type(resource)
+    values = {}
+    for name in field_names(cls):
+        value = getattr(resource, name)
+        if not isinstance(value, (str, int, float, type(None))):
+            meta = cls.attrs.get(name)
+            values[name] = resolve(value, lives, meta.of if meta else "")
+    return replace(resource, **values)
+
+
+def unknown_keys(value) -> list[str]:
+    """The keys that a resolved value still waits for."""
+    if isinstance(value, Unknown):
+        return list(value.keys)
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [key for part in parts for key in unknown_keys(part)]
+
+
+def canonical(value):
+    """A comparable form: order of lists, key order and empty values do not count."""
+    if isinstance(value, dict):
+        value = {k: canonical(v) for k, v in value.items()}
+        return json.dumps({k: v for k, v in value.items() if v not in (None, "", False, 0)},
+                          sort_keys=True, default=str) if value else ""
+    if isinstance(value, (list, tuple, set)):
+        return json.dumps(sorted((canonical(v) for v in value), key=str), default=str) \
+            if value else ""
+    return value
+
+
+def equal(wanted, live) -> bool:
+    """Whether a wanted value is the live one; nothing, empty and false are the same."""
+    if wanted is live or (not wanted and not live):
+        return True
+    return canonical(wanted) == canonical(live)
+
+
+def diff(resource: Resource, live: dict) -> dict[str, tuple]:
+    """Field -> (live, wanted) for every field of a resolved resource that differs."""
+    found, cls = {}, type(resource)
+    for name, meta in cls.attrs.items():
+        wanted = getattr(resource, name)
+        if wanted is None or meta.initial or not meta.path:
+            continue
+        have = cls.read(name, live)
+        differs = unknown_keys(wanted) or not (meta.same or equal)(wanted, have)
+        if differs:
+            found[name] = (have, wanted)
+    if resource.tags and cls.tags_path:
+        have = cls.tags_of(live)
+        wanted = dict(resource.tags)
+        if have.get(REPLACED) == "true":
+            wanted[REPLACED] = "false"
+        if any(have.get(k) != v for k, v in wanted.items()):
+            found["tags"] = ({k: have.get(k) for k in wanted}, wanted)
+    return found
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Lookup(Resource):
+    """Resources of the stack that are found, not made: a component used without the others.
+
+    `key` is the key of one resource, or ends in `*` for several; `kind` is their type.
+    """
+
+    kind: type = Resource
+
+    external = True
+
+    def find(self, scan) -> dict | None:
+        """{"items": [...]} of what is there, or None when nothing is."""
+        owned = scan.of(self.kind).owned
+        if self.key.endswith("*"):
+            names = sorted(k for k in owned if k.startswith(self.key[:-1]))
+        else:
+            names = [self.key] if self.key in owned else []
+        return {"items": [owned[k][0] for k in names]} if names else None
+
+    def identify(self, live: dict, of: str):
+        """The identifier, or all of them for a pattern."""
+        path = of or self.kind.ref
+        if "items" not in live:  # the resource turned out to be one of this graph
+            return search(path, live)
+        values = [search(path, item) for item in live["items"]]
+        return values if self.key.endswith("*") else values[0]
+
+
+class Fact(Resource):
+    """Something the service knows and nobody makes: a default version, an image, a prefix list."""
+
+    external = True
+
+    def find(self, scan) -> dict | None:
+        """The first listed object that agrees in the identity fields."""
+        found = scan.of(type(self)).find(self)
+        return found[0] if found else None

@@ -1,0 +1,116 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reading: one listing per type, made once, indexed by key and by identity."""
+from __future__ import annotations
+
+import collections
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from .errors import Failure, Refused
+from .resource import KEY, OWNER, canonical, refers_to, search
+
+
+class Listing:
+    """The live objects of one type.
+
+    `items`: those that exist; `owned`: key -> those tagged with this stack;
+    `leaving`: those that are being deleted.
+    """
+
+    def __init__(self, cls, items, owner: str):
+        self.cls, self.items, self.leaving = cls, [], []
+        self.owned = collections.defaultdict(list)
+        self._identities = collections.defaultdict(list)
+        for item in items:
+            if cls.gone and search(cls.gone, item):
+                continue
+            if cls.leaving and search(cls.leaving, item):
+                self.leaving.append(item)
+                continue
+            self.items.append(item)
+            tags = cls.tags_of(item)
+            if tags.get(OWNER) == owner and KEY in tags:
+                self.owned[tags[KEY]].append(item)
+            if cls.identity:
+                self._identities[self.identity(item)].append(item)
+
+    def identity(self, item: dict) -> tuple:
+        """What tells a live object of a named type from its siblings."""
+        return tuple(canonical(self.cls.read(name, item)) for name in self.cls.identity)
+
+    def find(self, resource) -> list[dict]:
+        """The live objects that are this (resolved) resource: by identity, else by its key tag."""
+        if not self.cls.identity:
+            return self.owned.get(resource.key, [])
+        wanted = tuple(canonical(getattr(resource, name)) for name in self.cls.identity)
+        return self._identities.get(wanted) or self.owned.get(resource.key, [])
+
+    def same(self, live: dict) -> dict | None:
+        """The object as it is now, leaving or not; None when it is gone."""
+        for item in self.items + self.leaving:
+            if self.cls.ref and search(self.cls.ref, item) == search(self.cls.ref, live):
+                return item
+            if not self.cls.ref and self.identity(item) == self.identity(live):
+                return item
+        return None
+
+
+class Scan:
+    """One reading of the world, shared by all who ask; `api` is whatever the types talk to."""
+
+    def __init__(self, api, owner: str, wanted=()):
+        self.api, self.owner, self._wanted = api, owner, list(wanted)
+        self._listings, self._locks = {}, collections.defaultdict(threading.Lock)
+        self._guard = threading.Lock()
+
+    def again(self) -> "Scan":
+        """A fresh reading of the same stack."""
+        return Scan(self.api, self.owner, self._wanted)
+
+    def names(self, cls) -> list[str]:
+        """Wanted names of a type whose API cannot list by owner."""
+        found = {getattr(r, cls.identity[0]) for r in self._wanted if type(r) is cls}
+        return sorted(name for name in found if isinstance(name, str))
+
+    def asked(self, cls) -> set[str]:
+        """Fields that any wanted object of the type gives: what nobody asks needs no read."""
+        return {name for r in self._wanted if type(r) is cls
+                for name in cls.attrs if getattr(r, name) is not None}
+
+    def of(self, cls) -> Listing:
+        """The listing of a type, read at the first request."""
+        with self._guard:
+            lock = self._locks[cls]
+        with lock:
+            if cls not in self._listings:
+                self._listings[cls] = Listing(cls, cls.fetch(self), self.owner)
+            return self._listings[cls]
+
+    def read(self, types, width: int = 16) -> None:
+        """Reads all of these types side by side; every failure is told, none means absence."""
+        problems = []
+        with ThreadPoolExecutor(width) as pool:
+            for cls, future in [(cls, pool.submit(self.of, cls)) for cls in types]:
+                try:
+                    future.result()
+                except Failure as failure:
+                    problems.append(f"read {cls.__name__}: {failure}")
+        if problems:
+            raise Refused(list(dict.fromkeys(problems)))
+
+
+def closure(types) -> list:
+    """The types and all types they refer to, those referred to first."""
+    order = {}
+
+    def visit(cls):
+        if cls not in order:
+            order[cls] = None  # guards against a circle between types
+            for other in sorted(refers_to(cls), key=lambda c: c.__name__):
+                visit(other)
+            order[cls] = order.pop(cls)
+
+    for cls in types:
+        visit(cls)
+    return list(order)

@@ -1,0 +1,56 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What most AWS objects share, so that a type is declarations and not code."""
+from __future__ import annotations
+
+import re
+
+from ..clients.tags import pairs
+from ..engine.resource import Resource, search
+
+
+class Declared(Resource):
+    """An object with one call to list, one to create and one to delete it.
+
+    Fields whose path is a plain name become parameters of the creation under that name (or
+    under `param`); `later` and unset fields are left out.
+    """
+
+    service = ""  # boto3 client name
+    reads = ()  # (method, JMESPath of the objects in its answer)
+    creates = ()  # (method, JMESPath of the object in its answer; empty: nothing useful)
+    deletes = ()  # (method, parameter that takes the `ref`)
+
+    @classmethod
+    def fetch(cls, scan):
+        """One paged read of everything that may be the stack's."""
+        return scan.api.pages(cls.service, *cls.reads, **cls.narrow(scan.api))
+
+    @classmethod
+    def narrow(cls, api) -> dict:
+        """Parameters that keep a listing to the stack's objects, where the API has any."""
+        return {}
+
+    def params(self) -> dict:
+        """Parameters of the creation."""
+        found = {}
+        for name, meta in self.attrs.items():
+            value, param = getattr(self, name), meta.param or meta.path
+            if value is not None and not meta.later and re.fullmatch(r"\w+", param):
+                found[param] = value
+        return found
+
+    def tagging(self) -> dict:
+        """Tags as a parameter of the creation."""
+        return {"Tags": pairs(self.tags)} if self.tags else {}
+
+    def create(self, api) -> dict | None:
+        """One call, with the tags."""
+        method, path = self.creates
+        answer = getattr(getattr(api, self.service), method)(**self.params(), **self.tagging())
+        return search(path, answer) if path else {}
+
+    def delete(self, api, live: dict) -> None:
+        """One call with the identifier."""
+        method, param = self.deletes
+        getattr(getattr(api, self.service), method)(**{param: search(self.ref, live)})

@@ -1,0 +1,56 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""CloudWatch Logs: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/."""
+from __future__ import annotations
+
+from ..engine.resource import attr, create_only, updates
+from .declared import Declared
+
+
+class LogGroup(Declared):
+    """A log group with the days its events are kept."""
+
+    name: str = create_only("logGroupName")
+    kms_key: str = create_only("kmsKeyId")
+    retention_in_days: int = attr("retentionInDays", later=True)
+
+    service, ref, identity, tags_path = "logs", "logGroupName", ("name",), "tags"
+    reads = ("describe_log_groups", "logGroups")
+    creates = ("create_log_group", "")
+    deletes = ("delete_log_group", "logGroupName")
+    delete_first = True
+    outputs = {"name": "logGroupName", "arn": "arn"}
+
+    @classmethod
+    def fetch(cls, scan):
+        """The wanted groups and those that the tagging API knows, each with its tags."""
+        api = scan.api
+        names = set(scan.names(cls))
+        names |= {arn.split(":log-group:")[1] for arn in api.tagged("logs:log-group")}
+        found = [group for name in sorted(names) for group in
+                 api.pages(cls.service, *cls.reads, logGroupNamePrefix=name)
+                 if group["logGroupName"] == name]
+
+        def tags(group):
+            arn = group["arn"].removesuffix(":*")
+            return {**group, "tags": api.logs.list_tags_for_resource(resourceArn=arn)["tags"]}
+
+        return api.map(tags, found)
+
+    def tagging(self):
+        return {"tags": self.tags} if self.tags else {}
+
+    def create(self, api):
+        super().create(api)
+        return {"logGroupName": self.name}
+
+    @updates("retention_in_days")
+    def retain(self, api, live):
+        """How long events are kept."""
+        api.logs.put_retention_policy(logGroupName=self.name,
+                                      retentionInDays=self.retention_in_days)
+
+    @updates("tags")
+    def retag(self, api, live):
+        """Adds or overwrites our tags."""
+        api.logs.tag_log_group(logGroupName=live["logGroupName"], tags=self.tags)
