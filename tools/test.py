@@ -11,8 +11,8 @@ import signal
 import subprocess
 import sys
 import time
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / ".results"
@@ -139,7 +139,9 @@ def summarise(steps, venvs):
         print(f"{name:<34}{step.seconds:>8.1f}{step.passed:>8}{step.failed:>8}{step.skipped:>8}")
     passed, failed, skipped = (sum(getattr(step, key) for step in steps)
                                for key in ("passed", "failed", "skipped"))
-    print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
+    result = f"{passed} passed, {failed} failed, {skipped} skipped"
+    (RESULTS / "summary").write_text(result + "\n")
+    print(result, flush=True)
     return 1 if failed else 0
 
 
