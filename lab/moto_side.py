@@ -1,18 +1,43 @@
 """The only way into moto: its URL tables and its backends."""
 
+import copy
 import functools
 import re
 import warnings
 
 import moto.backends
-from moto import backend_index
+from moto import backend_index, settings
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.base_backend import BackendDict
 from moto.core.exceptions import HTTPException, ServiceException
 from moto.core.model_instances import reset_model_data
+from moto.iam.models import IAMBackend
 
 from lab.errors import Refusal
 from lab.wire import Answer, serialize
+
+# Roles attach AWS's own policies: let moto know them.
+settings.default_user_config["iam"]["load_aws_managed_policies"] = True
+
+_read_policies = IAMBackend._init_aws_policies
+
+
+@functools.cache
+def _policies_of(account, region):
+    sample = IAMBackend.__new__(IAMBackend)
+    sample.account_id, sample.region_name = account, region
+    return _read_policies(sample)
+
+
+def _own_policies(backend):
+    """1,500 policies are read once a process, not once an account."""
+    mine = [copy.copy(policy) for policy in _policies_of("000000000000", "aws")]
+    for policy in mine:
+        policy.account_id = backend.account_id
+    return mine
+
+
+IAMBackend._init_aws_policies = _own_policies
 
 # moto's package where it differs from botocore's service name without hyphens.
 PACKAGES = {"lambda": "awslambda", "resourcegroupstaggingapi": "resourcegroupstaggingapi"}
@@ -83,5 +108,8 @@ def missing(call):
 
 
 def reset():
-    BackendDict.reset()
+    """Forget everything. BackendDict.reset would first make every backend anew."""
+    for instances in BackendDict._instances:
+        instances.clear()
+    BackendDict._instances.clear()
     reset_model_data()

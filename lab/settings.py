@@ -15,10 +15,12 @@ class Settings:
     role_delay_ms: float = 0       # a new IAM role cannot be assumed by a service that long
     quotas: dict = field(default_factory=dict)       # overrides of data/quotas.json
     deny: dict = field(default_factory=dict)         # access key or "*" -> ["ec2:CreateVpc", ...]
+    addons_need_nodes: bool = True  # add-ons with replicas stay DEGRADED until nodes come
     default_vpc: bool = True       # every region starts with AWS's default VPC
     validate: bool = True          # check requests against botocore's models
     faults: list = field(default_factory=list)       # see lab/faults.py
     seed: int = 0                  # of random faults
+    today: str = ""                # the day the EKS calendar is read at; default: the table's own
 
     @classmethod
     def of(cls, values):

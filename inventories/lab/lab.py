@@ -24,8 +24,8 @@ def main():
     try:
         endpoint = json.loads(STATE.read_text())["endpoint"]
     except (OSError, ValueError, KeyError):
-        print("the lab is not running: start it with `make lab`", file=sys.stderr)
-        return 1
+        # Not a return code: ansible would warn, drop this overlay and go on to the real AWS.
+        endpoint = "{{ undef(hint='the lab is not running: start it with: make lab') }}"
     print(json.dumps({"all": {"vars": variables(endpoint)}, "_meta": {"hostvars": {}}}))
     return 0
 
