@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import collections
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -81,7 +82,8 @@ class Aws:
         self.throttle = Throttle(self.clock)
         self.calls = collections.Counter()  # "service.Operation" -> HTTP requests
         self._client_options, self._clients, self._lock = client, {}, threading.Lock()
-        self._account = None
+        self._account = self._tagged = None
+        self._tagged_lock = threading.Lock()
 
     def __getattr__(self, name: str) -> Service:
         if name.startswith("_"):
@@ -163,9 +165,20 @@ class Aws:
     def tagged(self, kind: str) -> dict[str, dict]:
         """ARN -> tags of what the tagging API knows of the stack: a second opinion, it is late.
 
-        `kind` is a resource type filter such as "s3:bucket"; empty asks for all.
+        `kind` is a resource type such as "s3:bucket"; empty asks for all. Asked once per run.
         """
-        params = {"ResourceTypeFilters": [kind]} if kind else {}
-        found = self.pages("resourcegroupstaggingapi", "get_resources", "ResourceTagMappingList",
-                           TagFilters=[{"Key": OWNER, "Values": [self.owner]}], **params)
-        return {f["ResourceARN"]: {t["Key"]: t["Value"] for t in f["Tags"]} for f in found}
+        with self._tagged_lock:
+            if self._tagged is None:
+                filters = [{"Key": OWNER, "Values": [self.owner]}]
+                self._tagged = self.pages("resourcegroupstaggingapi", "get_resources",
+                                          "ResourceTagMappingList", TagFilters=filters)
+        return {f["ResourceARN"]: {t["Key"]: t["Value"] for t in f["Tags"]} for f in self._tagged
+                if f["ResourceARN"] and _is_kind(f["ResourceARN"], kind)}
+
+
+def _is_kind(arn: str, kind: str) -> bool:
+    """Whether an ARN is of a resource type; S3 ARNs do not name theirs."""
+    service, _colon, resource = kind.partition(":")
+    parts = arn.split(":", 5)
+    return not kind or (parts[2] == service and
+                        (service == "s3" or re.split("[:/]", parts[5])[0] == resource))

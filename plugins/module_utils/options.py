@@ -1,0 +1,54 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Checks the options of components, every problem at once, with the nearest name for typing errors."""
+from __future__ import annotations
+
+import difflib
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+
+def nearest(name: str, known) -> str:
+    """`; did you mean x?` when a known name is close, else nothing."""
+    close = difflib.get_close_matches(str(name), list(known), 1, 0.6)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def checked(path: str, given: dict, spec: dict, named: dict | None = None) -> tuple[dict, list]:
+    """Options with types converted and defaults filled in, and the problems found.
+
+    `named`: option -> spec of each value of a dictionary keyed by names of the user's choice.
+    """
+    if not isinstance(given, dict):
+        return {}, [f"{path}: must be a dictionary"]
+    known, problems = _known(path, given, spec)
+    validator = ArgumentSpecValidator(spec).validate(known)
+    problems += [f"{path}: {text}" for text in validator.error_messages]
+    options = validator.validated_parameters
+    for option, inner in (named or {}).items():
+        values = options.get(option)
+        for name, value in (values.items() if isinstance(values, dict) else ()):
+            values[name], found = checked(f"{path}.{option}.{name}", value or {}, inner)
+            problems += found
+    return options, problems
+
+
+def _known(path: str, given: dict, spec: dict) -> tuple[dict, list]:
+    """What the spec knows of the given options, at every depth, and a problem for the rest."""
+    names = {**{n: n for n in spec}, **{a: n for n, s in spec.items() for a in s.get("aliases", ())}}
+    known, problems = {}, []
+    for name, value in given.items():
+        if name not in names:
+            problems.append(f"{path}.{name}: unknown option{nearest(name, names)}")
+            continue
+        inner = spec[names[name]].get("options")
+        if inner and isinstance(value, dict):
+            value, found = _known(f"{path}.{name}", value, inner)
+            problems += found
+        elif inner and isinstance(value, list):
+            pairs = [_known(f"{path}.{name}[{i}]", item, inner) if isinstance(item, dict)
+                     else (item, []) for i, item in enumerate(value)]
+            value = [item for item, _found in pairs]
+            problems += [text for _item, found in pairs for text in found]
+        known[name] = value
+    return known, problems

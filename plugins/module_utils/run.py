@@ -1,0 +1,301 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The bridge between AnsibleModule and the engine: options in, exit_json or fail_json out."""
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
+from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
+
+from .clients.aws import Aws, boto3
+from .clients.lease import Lease
+from .components.context import Stack
+from .engine.apply import Run
+from .engine.errors import Failure, Refused
+from .engine.plan import Plan, Policy, destroy, kind_of, plan
+from .engine.resource import KEY, Lookup, Resource, jmespath, refers_to, search
+from .engine.scan import Scan
+from .engine.wait import Clock
+from .options import checked
+
+COMMON = dict(
+    product=dict(type="str", required=True),
+    environment=dict(type="str", required=True),
+    aws_account_id=dict(type="str"),
+    stack_tags=dict(type="dict", default={}),
+    state=dict(type="str", default="present", choices=["present", "absent"]),
+    confirm_destroy=dict(type="str"),
+    prune=dict(type="bool", default=False),
+    adopt=dict(type="list", elements="str", default=[]),
+    allow_replace=dict(type="list", elements="str", default=[]),
+    allow_data_loss=dict(type="list", elements="str", default=[]),
+    lease_bucket=dict(type="str"),
+    lease_takeover=dict(type="bool", default=False),
+    waivers=dict(type="dict", default={}),
+    plan_file=dict(type="path"),
+)
+PROGRESS = "GROUNDWORK_PROGRESS"  # a file that the action plugin reads while the module runs
+
+
+def component_module(name: str, component) -> None:
+    """main() of the module of one component."""
+    module = AnsibleModule({**aws_argument_spec(), **COMMON, **component.SPEC},
+                           supports_check_mode=True)
+    given = {option: module.params[option] for option in component.SPEC}
+    execute(module, {name: component}, {name: {k: v for k, v in given.items() if v is not None}})
+
+
+def stack_module(components: dict) -> None:
+    """main() of the module that converges all components of a stack in one graph."""
+    parts = {name: dict(type="dict") for name in components}
+    module = AnsibleModule({**aws_argument_spec(), **COMMON, **parts}, supports_check_mode=True)
+    given = {name: module.params[name] for name in components if module.params[name] is not None}
+    execute(module, components, given)
+
+
+def execute(module: AnsibleModule, components: dict, given: dict) -> None:
+    """Plans, and unless in check mode carries out, what the options want."""
+    for found, library in ((boto3, "boto3"), (jmespath, "jmespath")):
+        if found is None:
+            module.fail_json(msg=missing_required_lib(library))
+    try:
+        _writable(module.params["plan_file"])
+        result = Session(module, components, given).converge()
+    except Refused as refused:
+        module.fail_json(msg="\n".join(refused.problems), problems=refused.problems)
+    except Failure as failure:
+        module.fail_json(msg=str(failure), problems=[str(failure)])
+    if result.pop("failed_steps"):
+        module.fail_json(**result)
+    module.exit_json(**result)
+
+
+def _writable(path: str | None) -> None:
+    if path:
+        folder = os.path.dirname(os.path.abspath(path))
+        if os.path.isdir(path) or not os.access(path if os.path.exists(path) else folder, os.W_OK):
+            raise Refused([f"plan_file: {path} cannot be written"])
+
+
+def concrete(cls=Resource) -> list:
+    """All types that are loaded and have objects in AWS."""
+    below = [c for sub in cls.__subclasses__() for c in concrete(sub)]
+    own = not cls.external and (getattr(cls, "reads", ()) or "fetch" in vars(cls)) \
+        and cls.__module__ != Resource.__module__ and cls.__name__ != "Declared"
+    return below + ([cls] if own else [])
+
+
+class Session:
+    """One run of a module for one stack."""
+
+    def __init__(self, module: AnsibleModule, components: dict, given: dict):
+        self.module, self.params, self.components = module, module.params, components
+        self.clock = Clock()
+        self.api = self._connect()
+        self.stack = self._stack()
+        self.resources = self._build(given)
+
+    def _connect(self) -> Aws:
+        region, endpoint, options = get_aws_connection_info(self.module)
+        if not region:
+            raise Refused(["region: no region given; set aws_region in the stack"])
+        config = options.pop("aws_config", None)
+        session = boto3.session.Session(
+            profile_name=options.pop("profile_name", None),
+            **{k: options.pop(k) for k in list(options) if k.startswith("aws_")})
+        more = {"config": _config(config)} if config else {}
+        return Aws(session, f"{self.params['product']}-{self.params['environment']}",
+                   clock=self.clock, region_name=region, endpoint_url=endpoint, **options, **more)
+
+    def _stack(self) -> Stack:
+        wanted = self.params["aws_account_id"]
+        account = wanted or self.api.account_id
+        return Stack(self.params["product"], self.params["environment"], self.api.region,
+                     account, self.params["stack_tags"])
+
+    def _build(self, given: dict) -> list:
+        """The resources of all components, or every problem with their options at once."""
+        problems, options = [], {}
+        for name, values in given.items():
+            component = self.components[name]
+            options[name], found = checked(name, values, component.SPEC,
+                                           getattr(component, "NAMED", None))
+            problems += found
+        if problems:
+            raise Refused(problems)
+        self.stack.options = options
+        resources = []
+        for name in (n for n in self.components if n in options):
+            try:
+                resources += self.stack.add(name, self.components[name].build(options[name],
+                                                                              self.stack))
+            except ValueError as error:
+                problems += [f"{name}: {line}" for line in str(error).splitlines()]
+        if problems:
+            raise Refused(problems)
+        return resources
+
+    def converge(self) -> dict:
+        """The result of the module."""
+        self._guard()
+        current = self._plan()
+        self._write_plan(current)
+        lease, outcomes = None, {}
+        if current.steps and not self.module.check_mode:
+            self.api.read_only = False
+            lease = Lease(self.api, self._bucket(), self.stack.id, self.params["lease_takeover"])
+            lease.take()
+        try:
+            if lease:
+                current = self._plan()  # again, now that nobody else changes anything
+                outcomes = self._apply(current, lease)
+        finally:
+            if lease:
+                lease.release()
+        return self._result(current, outcomes)
+
+    def _guard(self) -> None:
+        """Refuses credentials of another account, and a removal that is not confirmed."""
+        wanted, problems = self.params["aws_account_id"], []
+        if wanted and self.api.account_id != wanted:
+            problems.append(f"account: the credentials belong to account {self.api.account_id}, "
+                            f"stack {self.stack.id} to {wanted} (aws_account_id)")
+        absent = self.params["state"] == "absent" and not self.module.check_mode
+        if absent and self.params["confirm_destroy"] != self.stack.id:
+            problems.append(f"destroy {self.stack.id}: nothing was removed; confirm with "
+                            f"-e confirm_destroy={self.stack.id}")
+        if problems:
+            raise Refused(problems)
+
+    def _bucket(self) -> str:
+        default = f"groundwork-leases-{self.stack.account_id}-{self.stack.region}"
+        return self.params["lease_bucket"] or default
+
+    def _plan(self) -> Plan:
+        scan = Scan(self.api, self.stack.id, self.resources)
+        alone = len(self.components) == 1
+        policy = Policy(prune=self.params["prune"], adopt=tuple(self.params["adopt"]),
+                        allow_replace=tuple(self.params["allow_replace"]),
+                        allow_data_loss=tuple(self.params["allow_data_loss"]),
+                        components=tuple(self.components) if alone else ())
+        if self.params["state"] == "absent":
+            return destroy(self.resources, scan, concrete(), policy)
+        return plan(self.resources, scan, self._other_types(), policy)
+
+    def _other_types(self) -> list:
+        """Types that are read besides the wanted ones: members, and those of what is left over."""
+        kinds = {kind_of(cls): cls for cls in concrete()}
+        wanted = {type(r) for r in self.resources} | \
+            {r.kind for r in self.resources if isinstance(r, Lookup)}
+        keys = {r.key for r in self.resources}
+        tagged = (tags.get(KEY, "") for tags in self.api.tagged("").values())
+        strays = {key.split("/")[1] for key in tagged if key and key not in keys}
+        members = [c for c in kinds.values() if c.member_of and refers_to(c) & wanted]
+        roles = [kinds["role"]] if "role" in kinds and len(self.components) > 1 else []
+        return [*members, *roles, *(kinds[s] for s in sorted(strays) if s in kinds)]
+
+    def _apply(self, current: Plan, lease: Lease) -> dict:
+        run = Run(current, Scan(self.api, self.stack.id, self.resources), self.clock)
+        reasons = []
+        lease.lost = lambda reason: (reasons.append(str(reason)), run.stop.set())
+        run.told = Progress(current, self.clock)
+        before = {s: signal.signal(s, lambda *_args: run.stop.set())
+                  for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            outcomes = run.go()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        current.lives = run.steps.lives
+        if reasons:
+            raise Refused(reasons)
+        return outcomes
+
+    def _write_plan(self, current: Plan) -> None:
+        if self.params["plan_file"]:
+            with open(self.params["plan_file"], "w", encoding="utf-8") as file:
+                json.dump({"stack": self.stack.id, "plan": _changes(current),
+                           "left_over": [c.key for c in current.left_over],
+                           "summary": current.summary,
+                           "expected_seconds": round(current.seconds)}, file, indent=2)
+
+    def _result(self, current: Plan, outcomes: dict) -> dict:
+        changes = [c for c in current.changes if c.action != "keep"]
+        failed = {s: o for s, o in outcomes.items() if o.state != "done"}
+        result = dict(
+            changed=bool(current.steps), stack=self.stack.id, plan=_changes(current),
+            left_over=[c.key for c in current.left_over], summary=current.summary,
+            expected_seconds=round(current.seconds), calls=self.api.counts,
+            outputs=outputs(current), failed_steps=bool(failed),
+            results={s: {"state": o.state, "why": o.why, "seconds": round(o.seconds, 1)}
+                     for s, o in outcomes.items()})
+        if self.module._diff:
+            result["diff"] = [_difference(c) for c in changes]
+        if failed:
+            result["msg"] = _summary(current, failed)
+            result["problems"] = result["msg"].splitlines()
+        return result
+
+
+def _config(options: dict):
+    from botocore.config import Config  # here: the import check of ansible-test has no botocore
+    return Config(**options)
+
+
+def _changes(current: Plan) -> list[dict]:
+    return [dict(key=c.key, type=type(c.resource).__name__, action=c.action, impact=str(c.impact),
+                 expected_seconds=round(c.seconds), before=c.before(), after=c.after(),
+                 unknown=c.unknown(), reason=c.reason) for c in current.changes]
+
+
+def _difference(change) -> dict:
+    return dict(before_header=f"{change.key} ({change.action}, {change.impact})",
+                after_header=f"{change.key} ({change.action}, {change.impact})",
+                before=change.before(), after=change.after())
+
+
+def _summary(current: Plan, failed: dict) -> str:
+    """What went wrong, a line each: failures first, then what was skipped because of them."""
+    verbs = {c.step: c.action for c in current.steps}
+    lines = [f"{verbs[s]} {s.split(' (')[0]}: {o.why}" for s, o in failed.items()
+             if o.state == "failed"]
+    skipped = [s.split(" (")[0] for s, o in failed.items() if o.state == "skipped"]
+    if skipped:
+        lines.append(f"not done because of that ({len(skipped)}): {', '.join(sorted(skipped))}")
+    return "\n".join(lines)
+
+
+def outputs(current: Plan) -> dict:
+    """key -> what a user or another role wants to know of the object."""
+    found = {}
+    for key, resource in current.wanted.items():
+        live = current.lives.get(key)
+        if live and not resource.external and resource.outputs:
+            found[key] = {name: search(path, live) for name, path in resource.outputs.items()}
+    return found
+
+
+class Progress:
+    """Tells the action plugin, through a file, what starts and ends, and what is still to come."""
+
+    def __init__(self, current: Plan, clock: Clock):
+        self.path, self.clock = os.environ.get(PROGRESS), clock
+        self.changes = {c.step: c for c in current.steps}
+        self.total, self.done, self.begun = current.seconds, 0, clock.now()
+
+    def __call__(self, step: str, outcome) -> None:
+        if not self.path:
+            return
+        self.done += outcome is not None
+        change = self.changes[step]
+        event = dict(key=change.key, action=change.action, expected_seconds=change.seconds,
+                     state=outcome.state if outcome else "started",
+                     seconds=outcome.seconds if outcome else 0, done=self.done,
+                     steps=len(self.changes), passed=self.clock.now() - self.begun,
+                     total=self.total)
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(event) + "\n")
