@@ -13,7 +13,7 @@ def variables(endpoint):
         "aws_endpoint_url": endpoint,
         # the lab reads the account out of the access key
         "aws_access_key": "LAB0{{ aws_account_id }}",
-        "aws_secret_key": "lab",
+        "aws_secret_key": "emulated-secret-key",
     }
 
 

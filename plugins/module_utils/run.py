@@ -3,6 +3,7 @@
 """The bridge between AnsibleModule and the engine: options in, exit_json or fail_json out."""
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import signal
@@ -16,11 +17,12 @@ from .clients.lease import Lease
 from .components.context import Stack
 from .engine.apply import Run
 from .engine.errors import Failure, Refused
+from .engine.graph import remaining
 from .engine.plan import Plan, Policy, destroy, kind_of, plan
 from .engine.resource import KEY, Lookup, Resource, jmespath, refers_to, search
 from .engine.scan import Scan
 from .engine.wait import Clock
-from .options import checked
+from .options import checked, nearest
 
 COMMON = dict(
     product=dict(type="str", required=True),
@@ -51,9 +53,17 @@ def component_module(name: str, component) -> None:
 
 def stack_module(components: dict) -> None:
     """main() of the module that converges all components of a stack in one graph."""
-    parts = {name: dict(type="dict") for name in components}
+    parts = dict(components=dict(type="dict", required=True),
+                 variables=dict(type="list", elements="str", default=[]))
     module = AnsibleModule({**aws_argument_spec(), **COMMON, **parts}, supports_check_mode=True)
-    given = {name: module.params[name] for name in components if module.params[name] is not None}
+    given = module.params["components"]
+    problems = [f"{name}: unknown component{nearest(name, components)}"
+                for name in given if name not in components]
+    problems += [f"variable {name}: no component has this name; did you mean {close[0]}?"
+                 for name in module.params["variables"] if name not in components
+                 for close in [difflib.get_close_matches(name, list(components), 1, 0.85)] if close]
+    if problems:
+        module.fail_json(msg="\n".join(problems), problems=problems)
     execute(module, components, given)
 
 
@@ -202,7 +212,7 @@ class Session:
         run = Run(current, Scan(self.api, self.stack.id, self.resources), self.clock)
         reasons = []
         lease.lost = lambda reason: (reasons.append(str(reason)), run.stop.set())
-        run.told = Progress(current, self.clock)
+        run.told = Progress(current, self._facts(current), self.clock)
         before = {s: signal.signal(s, lambda *_args: run.stop.set())
                   for s in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -218,20 +228,20 @@ class Session:
     def _write_plan(self, current: Plan) -> None:
         if self.params["plan_file"]:
             with open(self.params["plan_file"], "w", encoding="utf-8") as file:
-                json.dump({"stack": self.stack.id, "plan": _changes(current),
-                           "left_over": [c.key for c in current.left_over],
-                           "summary": current.summary,
-                           "expected_seconds": round(current.seconds)}, file, indent=2)
+                json.dump(self._facts(current), file, indent=2)
+
+    def _facts(self, current: Plan) -> dict:
+        """What is known of a plan before it is carried out."""
+        return dict(stack=self.stack.id, plan=_changes(current), summary=current.summary,
+                    left_over=[c.key for c in current.left_over], calls=self.api.counts,
+                    expected_seconds=round(current.seconds))
 
     def _result(self, current: Plan, outcomes: dict) -> dict:
         changes = [c for c in current.changes if c.action != "keep"]
         failed = {s: o for s, o in outcomes.items() if o.state != "done"}
         result = dict(
-            changed=bool(current.steps), stack=self.stack.id, plan=_changes(current),
-            left_over=[c.key for c in current.left_over], summary=current.summary,
-            expected_seconds=round(current.seconds), calls=self.api.counts,
-            outputs=outputs(current), failed_steps=bool(failed),
-            results={s: {"state": o.state, "why": o.why, "seconds": round(o.seconds, 1)}
+            self._facts(current), changed=bool(current.steps), outputs=outputs(current),
+            failed_steps=bool(failed), results={s: {"state": o.state, "why": o.why, "seconds": round(o.seconds, 1)}
                      for s, o in outcomes.items()})
         if self.module._diff:
             result["diff"] = [_difference(c) for c in changes]
@@ -280,22 +290,28 @@ def outputs(current: Plan) -> dict:
 
 
 class Progress:
-    """Tells the action plugin, through a file, what starts and ends, and what is still to come."""
+    """Tells the action plugin, through a file, the plan, what starts and ends, and what is to come."""
 
-    def __init__(self, current: Plan, clock: Clock):
+    def __init__(self, current: Plan, result: dict, clock: Clock):
         self.path, self.clock = os.environ.get(PROGRESS), clock
         self.changes = {c.step: c for c in current.steps}
-        self.total, self.done, self.begun = current.seconds, 0, clock.now()
+        self.ways = remaining(current.after, {s: c.seconds for s, c in self.changes.items()})
+        self.open, self.begun = set(self.changes), {}
+        self._write(result)
 
     def __call__(self, step: str, outcome) -> None:
-        if not self.path:
-            return
-        self.done += outcome is not None
-        change = self.changes[step]
-        event = dict(key=change.key, action=change.action, expected_seconds=change.seconds,
-                     state=outcome.state if outcome else "started",
-                     seconds=outcome.seconds if outcome else 0, done=self.done,
-                     steps=len(self.changes), passed=self.clock.now() - self.begun,
-                     total=self.total)
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(event) + "\n")
+        change, now = self.changes[step], self.clock.now()
+        if outcome:
+            self.open.discard(step)
+        else:
+            self.begun[step] = now
+        left = max((self.ways[s] - (now - self.begun.get(s, now)) for s in self.open), default=0)
+        self._write(dict(key=change.key, action=change.action, expected_seconds=change.seconds,
+                         state=outcome.state if outcome else "started", left=left,
+                         seconds=outcome.seconds if outcome else 0, steps=len(self.changes),
+                         done=len(self.changes) - len(self.open)))
+
+    def _write(self, event: dict) -> None:
+        if self.path:
+            with open(self.path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(event) + "\n")
