@@ -1,0 +1,55 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The laws, for every component: cases are data in tests/plans."""
+from __future__ import annotations
+
+import pytest
+from tests.world import World, actions, cases, changed
+
+pytestmark = pytest.mark.laws
+CASES = [pytest.param(case, id=name) for name, case in cases() if "options" in case]
+CHANGES = [pytest.param(case, change, id=f"{name}, {'.'.join(map(str, change['path'][1:]))}")
+           for name, case in cases() if "options" in case for change in case.get("change", ())]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_life(case):
+    """Laws 1, 2, 4, 5: the plan on an empty account, the build, a second run, the removal."""
+    world, options = World(), case["options"]
+    plan = world.run(options, check=True)
+    assert set(actions(plan).values()) == {"create"}
+    assert not world.writes(), "check mode wrote"
+    made = world.run(options)
+    assert actions(made) == actions(plan), "not what check mode announced"
+    assert set(made["results"]) == set(actions(plan))
+    again = world.run(options)
+    assert (actions(again), again["changed"], world.writes()) == ({}, False, [])
+    assert not again["left_over"]
+    gone = world.run(options, state="absent", confirm_destroy="acme-test",
+                     allow_data_loss=list(actions(plan)))
+    assert not gone["failed"], gone["msg"]
+    assert world.left() == set()
+    assert not world.lab.violations
+
+
+@pytest.mark.parametrize(("case", "change"), CHANGES)
+def test_one_change(case, change):
+    """Law 3: one changed option gives exactly that change, and then nothing is left to do."""
+    world, options = World(), changed(case["options"], change)
+    actions(world.run(case["options"]))
+    allowed = dict(allow_replace=["*"], allow_data_loss=[
+        key for key, wanted in change["expect"].items() if wanted["action"] == "replace"])
+    plan = world.run(options, check=True, **allowed)
+    assert not world.writes()
+    found = {c["key"]: c for c in plan.get("plan", ()) if c["action"] != "keep"}
+    assert actions(plan) == {key: e["action"] for key, e in change["expect"].items()}
+    for key, expected in change["expect"].items():
+        if "fields" in expected:
+            assert sorted(found[key]["after"]) == sorted(expected["fields"])
+        if "impact" in expected:
+            assert found[key]["impact"] == expected["impact"]
+    assert sorted(plan["left_over"]) == sorted(change.get("left_over", []))
+    made = world.run(options, **allowed)
+    assert actions(made) == actions(plan)
+    assert actions(world.run(options)) == {}
+    assert not world.writes()

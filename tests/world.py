@@ -1,0 +1,151 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A stack on an emulated AWS, driven through the same code as the modules, without Ansible's forks."""
+from __future__ import annotations
+
+import copy
+import functools
+from pathlib import Path
+
+import boto3
+import botocore.loaders
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.groundwork.aws.plugins.module_utils import run
+from ansible_collections.groundwork.aws.plugins.module_utils.components.registry import COMPONENTS
+from ansible_collections.groundwork.aws.plugins.module_utils.engine.wait import Clock
+
+from lab.aws import Lab
+
+ACCOUNT, REGION, STACK = "123456789012", "us-east-1", "acme-test"
+PLANS = Path(__file__).parent / "plans"
+LOADER = botocore.loaders.create_loader()  # service models, read once for all tests
+
+
+class Ended(Exception):
+    """exit_json or fail_json was called; `result` is what it got."""
+
+    def __init__(self, result: dict, failed: bool):
+        super().__init__(result.get("msg", ""))
+        self.result, self.failed = result, failed
+
+
+class Module:
+    """As much of AnsibleModule as run.py uses."""
+
+    def __init__(self, params: dict, check_mode: bool, diff: bool):
+        self.params, self.check_mode, self._diff = params, check_mode, diff
+        self.warnings = []
+
+    def warn(self, text: str):
+        self.warnings.append(text)
+
+    def exit_json(self, **result):
+        raise Ended(dict(result, warnings=self.warnings), False)
+
+    def fail_json(self, **result):
+        raise Ended(dict(result, warnings=self.warnings, failed=True), True)
+
+
+class Quick(Clock):
+    """Real time, with waits a hundred times shorter."""
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds / 100)
+
+    def get(self, inbox, timeout: float):
+        return super().get(inbox, timeout / 100)
+
+    def now(self) -> float:
+        return super().now() * 100
+
+
+class World:
+    """One account and one stack in it."""
+
+    def __init__(self, **settings):
+        self.lab = Lab(settings)
+        self.before = self.objects()
+
+    def objects(self) -> set:
+        """(kind, id) of everything in the account, from the emulator's own data."""
+        found = self.lab.inventory(account=ACCOUNT, region=None)
+        return {(kind, item["id"]) for kind, items in found.items() for item in items}
+
+    def left(self) -> set:
+        """What is in the account that was not there at the start, but for the bucket of leases."""
+        return {(kind, name) for kind, name in self.objects() - self.before
+                if not str(name).startswith("groundwork-leases-")}
+
+    def session(self, **options):
+        """A boto3 session that talks to the lab in this process."""
+        session = boto3.session.Session(**options)
+        session._session.register_component("data_loader", LOADER)
+        self.lab.attach(session)
+        return session
+
+    def run(self, options: dict, check: bool = False, **params) -> dict:
+        """What the module returns; `failed` is True when it called fail_json."""
+        given = dict(product="acme", environment="test", region=REGION, aws_account_id=ACCOUNT,
+                     access_key=f"LAB0{ACCOUNT}", secret_key="emulated-secret-key")
+        spec = ArgumentSpecValidator({**run.aws_argument_spec(), **run.COMMON})
+        validated = spec.validate({**given, **params})
+        assert not validated.error_messages, validated.error_messages
+        module = Module(validated.validated_parameters, check, True)
+        self.lab.calls.clear()
+        try:
+            with patched(self):
+                run.execute(module, COMPONENTS, copy.deepcopy(options))
+        except Ended as ended:
+            return dict(ended.result, failed=ended.failed)
+        raise AssertionError("neither exit_json nor fail_json was called")
+
+    def writes(self) -> list[str]:
+        """Write calls of the last run that reached the lab, those for the lease aside."""
+        return [name for name in self.lab.calls.writes]
+
+
+class patched:
+    """Sessions of the code under test talk to the lab, and its clock runs fast."""
+
+    def __init__(self, world: World):
+        self.world = world
+
+    def __enter__(self):
+        self.kept = run.boto3, run.Clock
+        fake = type("boto3", (), {"session": type("session", (), {
+            "Session": staticmethod(self.world.session)})})
+        run.boto3, run.Clock = fake, Quick
+
+    def __exit__(self, *_exc):
+        run.boto3, run.Clock = self.kept
+
+
+@functools.lru_cache(maxsize=None)
+def cases(component: str = "*") -> tuple:
+    """(name, case) of every case file, in the order of the files."""
+    found = []
+    for path in sorted(PLANS.glob(f"{component}.yml")):
+        for case in yaml.safe_load(path.read_text())["cases"]:
+            found.append((f"{path.stem}: {case['name']}", case))
+    return tuple(found)
+
+
+def changed(options: dict, change: dict) -> dict:
+    """The options with the value at `path` replaced (None: taken away)."""
+    options = copy.deepcopy(options)
+    *way, last = change["path"]
+    place = options
+    for name in way:
+        place = place.setdefault(name, {})
+    if change["to"] is None:
+        place.pop(last, None)
+    else:
+        place[last] = change["to"]
+    return options
+
+
+def actions(result: dict) -> dict:
+    """key -> action of what a result changes."""
+    assert not result["failed"], result["msg"]
+    return {c["key"]: c["action"] for c in result["plan"] if c["action"] != "keep"}
