@@ -4,7 +4,9 @@ import threading
 import time
 import uuid
 
-from lab import accounts, attach, faults, inventory, moto_side, registry, validate
+from moto.core.exceptions import ServiceException, _RESTError as HTTPException
+
+from lab import accounts, attach, faults, inventory, moto_side, registry, tokens, validate
 from lab.calls import Calls, is_write
 from lab.errors import Drop, Killed, Refusal
 from lab.settings import Settings
@@ -110,7 +112,10 @@ class Lab:
                 answer = self._execute(call)
                 if fault and fault["when"] == "after":
                     faults.strike(call, fault)
-            except Refusal as refused:
+            except HTTPException as refused:  # moto's older form
+                answer = serialize(call, Refusal(refused.error_type, refused.message,
+                                                 refused.code))
+            except ServiceException as refused:
                 answer = serialize(call, refused)
         except Killed as killed:
             self.dead = killed.args
@@ -154,9 +159,14 @@ class Lab:
         for check in registry.GUARDS.get(key, []):
             check(call)
         function = registry.HANDLERS.get(key)
-        answer = serialize(call, function(call)) if function else moto_side.run(call)
+        if function:
+            answer = serialize(call, function(call))
+        else:
+            answer = tokens.once(call, moto_side.run)
         if answer.status >= 300:
             return answer
+        for function in registry.AFTERS.get(key, []):
+            function(call)
         answer = self._amend(call, key, answer)
         if slow:
             self.visibility.learn(call, answer)

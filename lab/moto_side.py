@@ -6,6 +6,7 @@ import re
 import warnings
 
 import moto.backends
+from moto.s3.models import s3_backends
 from moto import backend_index, settings
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.base_backend import BackendDict
@@ -93,7 +94,10 @@ def run(call):
         return serialize(call, error)
     except HTTPException as error:
         status, headers, body = error.code, dict(error.get_headers()), error.get_body()
-    except NotImplementedError:
+    except NotImplementedError as error:
+        if str(error).startswith("The filter"):
+            call.lab.missing.append(f"{call.name}: {error}")
+            return serialize(call, Refusal("InvalidParameterValue", f"{error} is invalid"))
         return missing(call)
     return Answer(int(status), {k: str(v) for k, v in dict(headers).items()},
                   body.encode() if isinstance(body, str) else (body or b""))
@@ -112,4 +116,5 @@ def reset():
     for instances in BackendDict._instances:
         instances.clear()
     BackendDict._instances.clear()
+    s3_backends.bucket_accounts.clear()  # bucket names are global, so moto keeps them apart
     reset_model_data()

@@ -1,5 +1,5 @@
 """Where extensions hook in: a handler replaces an operation, a guard refuses before it,
-an amendment changes its answer."""
+an amendment changes its answer, an after acts on its success."""
 
 import importlib
 import pkgutil
@@ -7,6 +7,7 @@ import pkgutil
 HANDLERS = {}
 GUARDS = {}
 AMENDMENTS = {}
+AFTERS = {}
 
 
 def handler(service, *operations):
@@ -37,6 +38,17 @@ def amend(service, *operations):
     def register(function):
         for name in operations:
             AMENDMENTS.setdefault((service, name), []).append(function)
+        return function
+
+    return register
+
+
+def after(service, *operations):
+    """The decorated function(call) runs once the operation has succeeded."""
+
+    def register(function):
+        for name in operations:
+            AFTERS.setdefault((service, name), []).append(function)
         return function
 
     return register
