@@ -19,9 +19,10 @@ from .engine.apply import Run
 from .engine.errors import Failure, Refused
 from .engine.graph import remaining
 from .engine.plan import Plan, Policy, destroy, kind_of, plan
-from .engine.resource import KEY, Lookup, Resource, jmespath, refers_to, search
+from .engine.resource import KEY, Lookup, Resource, jmespath, refers_to
 from .engine.scan import Scan
 from .engine.wait import Clock
+from . import report
 from .options import checked, nearest
 
 COMMON = dict(
@@ -232,7 +233,7 @@ class Session:
 
     def _facts(self, current: Plan) -> dict:
         """What is known of a plan before it is carried out."""
-        return dict(stack=self.stack.id, plan=_changes(current), summary=current.summary,
+        return dict(stack=self.stack.id, plan=report.changes(current), summary=current.summary,
                     left_over=[c.key for c in current.left_over], calls=self.api.counts,
                     expected_seconds=round(current.seconds))
 
@@ -240,13 +241,13 @@ class Session:
         changes = [c for c in current.changes if c.action != "keep"]
         failed = {s: o for s, o in outcomes.items() if o.state != "done"}
         result = dict(
-            self._facts(current), changed=bool(current.steps), outputs=outputs(current),
+            self._facts(current), changed=bool(current.steps), outputs=report.outputs(current),
             failed_steps=bool(failed), results={s: {"state": o.state, "why": o.why, "seconds": round(o.seconds, 1)}
                      for s, o in outcomes.items()})
         if self.module._diff:
-            result["diff"] = [_difference(c) for c in changes]
+            result["diff"] = [report.difference(c) for c in changes]
         if failed:
-            result["msg"] = _summary(current, failed)
+            result["msg"] = report.failures(current, failed)
             result["problems"] = result["msg"].splitlines()
         return result
 
@@ -254,39 +255,6 @@ class Session:
 def _config(options: dict):
     from botocore.config import Config  # here: the import check of ansible-test has no botocore
     return Config(**options)
-
-
-def _changes(current: Plan) -> list[dict]:
-    return [dict(key=c.key, type=type(c.resource).__name__, action=c.action, impact=str(c.impact),
-                 expected_seconds=round(c.seconds), before=c.before(), after=c.after(),
-                 unknown=c.unknown(), reason=c.reason) for c in current.changes]
-
-
-def _difference(change) -> dict:
-    return dict(before_header=f"{change.key} ({change.action}, {change.impact})",
-                after_header=f"{change.key} ({change.action}, {change.impact})",
-                before=change.before(), after=change.after())
-
-
-def _summary(current: Plan, failed: dict) -> str:
-    """What went wrong, a line each: failures first, then what was skipped because of them."""
-    verbs = {c.step: c.action for c in current.steps}
-    lines = [f"{verbs[s]} {s.split(' (')[0]}: {o.why}" for s, o in failed.items()
-             if o.state == "failed"]
-    skipped = [s.split(" (")[0] for s, o in failed.items() if o.state == "skipped"]
-    if skipped:
-        lines.append(f"not done because of that ({len(skipped)}): {', '.join(sorted(skipped))}")
-    return "\n".join(lines)
-
-
-def outputs(current: Plan) -> dict:
-    """key -> what a user or another role wants to know of the object."""
-    found = {}
-    for key, resource in current.wanted.items():
-        live = current.lives.get(key)
-        if live and not resource.external and resource.outputs:
-            found[key] = {name: search(path, live) for name, path in resource.outputs.items()}
-    return found
 
 
 class Progress:

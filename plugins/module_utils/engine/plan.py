@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from .errors import Refused
 from .graph import closed, expected
 from .resource import (
-    KEY, OWNER, REPLACED, Impact, Lookup, Resource, canonical, diff, field_names, needs,
-    refers_to, resolved, search, unknown_keys,
+    KEY, OWNER, REPLACED, Impact, Lookup, Resource, canonical, diff, needs, refers_to, resolved,
+    search,
 )
 from .scan import Scan, closure
 
@@ -75,27 +75,6 @@ class Change:
         make, remove = cls.seconds.get("create", 1), cls.seconds.get("delete", 1)
         return {"create": make, "delete": remove, "replace": make, "keep": 0}[self.action]
 
-    def before(self) -> dict:
-        """Live values of what changes."""
-        if self.action == "delete":
-            return _values(_blank_read(self.resource, self.live))
-        return _values({name: old for name, (old, new) in self.changed.items()})
-
-    def after(self) -> dict:
-        """Wanted values of what changes."""
-        if self.action == "create":
-            wanted = {n: getattr(self.resource, n) for n in field_names(type(self.resource))}
-            return _values({n: v for n, v in wanted.items() if v is not None})
-        return _values({name: new for name, (old, new) in self.changed.items()})
-
-    def unknown(self) -> list[str]:
-        """Fields whose value only the apply can tell."""
-        if self.action == "create":
-            pairs = [(n, getattr(self.resource, n)) for n in field_names(type(self.resource))]
-        else:
-            pairs = [(n, new) for n, (old, new) in self.changed.items()]
-        return [name for name, value in pairs if unknown_keys(value)]
-
 
 @dataclass(kw_only=True)
 class Plan:
@@ -123,25 +102,6 @@ class Plan:
     def seconds(self) -> float:
         """Usual duration of the whole run."""
         return expected(self.after, {c.step: c.seconds for c in self.steps})
-
-
-def _values(values: dict) -> dict:
-    return {name: _plain(value) for name, value in values.items()}
-
-
-def _plain(value):
-    """Plain data for people and JSON; unknown values as text."""
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple, set)):
-        return [_plain(v) for v in value]
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
-
-
-def _blank_read(resource: Resource, live: dict) -> dict:
-    cls = type(resource)
-    read = {n: cls.read(n, live) for n, meta in cls.attrs.items() if meta.path}
-    return {n: v for n, v in read.items() if v not in (None, [], {})}
 
 
 def kind_of(cls) -> str:
@@ -307,7 +267,7 @@ def _check(survey: Survey, replaced: list[Change], removals: list[Change]) -> No
     """Notes replacements and losses of data that nobody allowed."""
     policy = survey.policy
     for change in replaced:
-        fields = ", ".join(f"{n} {old!r} -> {_plain(new)!r}"
+        fields = ", ".join(f"{n} {old!r} -> {new!r}"
                            for n, (old, new) in change.changed.items()
                            if n in change.resource.attrs and change.resource.attrs[n].create_only)
         allowed = change.reason == "failed" and not type(change.resource).stateful

@@ -1,0 +1,69 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Plans and outcomes as plain data for people, JSON and other roles."""
+from __future__ import annotations
+
+from .engine.plan import Change, Plan
+from .engine.resource import field_names, search, unknown_keys
+
+
+def plain(value):
+    """Data without objects; a value that only an apply can tell becomes text."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain(v) for v in value]
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def before(change: Change) -> dict:
+    """Live values of what changes."""
+    cls = type(change.resource)
+    if change.action == "delete":
+        read = {n: cls.read(n, change.live) for n, meta in cls.attrs.items() if meta.path}
+        return plain({n: v for n, v in read.items() if v not in (None, [], {})})
+    return plain({name: old for name, (old, new) in change.changed.items()})
+
+
+def _wanted(change: Change) -> dict:
+    if change.action == "create":
+        names = field_names(type(change.resource))
+        values = {n: getattr(change.resource, n) for n in names}
+        return {n: v for n, v in values.items() if v is not None}
+    return {name: new for name, (old, new) in change.changed.items()}
+
+
+def changes(current: Plan) -> list[dict]:
+    """Every change of a plan, as the modules return it."""
+    return [dict(key=c.key, type=type(c.resource).__name__, action=c.action, impact=str(c.impact),
+                 expected_seconds=round(c.seconds), before=before(c), after=plain(_wanted(c)),
+                 unknown=[n for n, v in _wanted(c).items() if unknown_keys(v)], reason=c.reason)
+            for c in current.changes]
+
+
+def difference(change: Change) -> dict:
+    """One change in the form that --diff shows."""
+    header = f"{change.key} ({change.action}, {change.impact})"
+    return dict(before_header=header, after_header=header, before=before(change),
+                after=plain(_wanted(change)))
+
+
+def failures(current: Plan, failed: dict) -> str:
+    """What went wrong, a line each: failures first, then what was skipped because of them."""
+    verbs = {c.step: c.action for c in current.steps}
+    lines = [f"{verbs[s]} {s.split(' (')[0]}: {o.why}" for s, o in failed.items()
+             if o.state == "failed"]
+    skipped = [s.split(" (")[0] for s, o in failed.items() if o.state == "skipped"]
+    if skipped:
+        lines.append(f"not done because of that ({len(skipped)}): {', '.join(sorted(skipped))}")
+    return "\n".join(lines)
+
+
+def outputs(current: Plan) -> dict:
+    """key -> what a user or another role wants to know of the object."""
+    found = {}
+    for key, resource in current.wanted.items():
+        live = current.lives.get(key)
+        if live and not resource.external and resource.outputs:
+            found[key] = {name: search(path, live) for name, path in resource.outputs.items()}
+    return found
