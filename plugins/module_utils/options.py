@@ -17,7 +17,8 @@ def nearest(name: str, known) -> str:
 def checked(path: str, given: dict, spec: dict, named: dict | None = None) -> tuple[dict, list]:
     """Options with types converted and defaults filled in, and the problems found.
 
-    `named`: option -> spec of each value of a dictionary keyed by names of the user's choice.
+    `named`: option -> spec of each value of a dictionary keyed by names of the user's choice, or
+    a pair of that spec and the `named` of such a value.
     """
     if not isinstance(given, dict):
         return {}, [f"{path}: must be a dictionary"]
@@ -26,9 +27,10 @@ def checked(path: str, given: dict, spec: dict, named: dict | None = None) -> tu
     problems += [f"{path}: {text}" for text in validator.error_messages]
     options = validator.validated_parameters
     for option, inner in (named or {}).items():
+        inner, deeper = inner if isinstance(inner, tuple) else (inner, None)
         values = options.get(option)
         for name, value in (values.items() if isinstance(values, dict) else ()):
-            values[name], found = checked(f"{path}.{option}.{name}", value or {}, inner)
+            values[name], found = checked(f"{path}.{option}.{name}", value or {}, inner, deeper)
             problems += found
     return options, problems
 

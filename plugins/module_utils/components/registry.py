@@ -3,8 +3,9 @@
 """All components, in the order in which a person would think of them."""
 from __future__ import annotations
 
-from . import network
+from . import network, s3_buckets
 
 COMPONENTS = {
     "network": network,
+    "s3_buckets": s3_buckets,
 }

@@ -70,8 +70,12 @@ class Scan:
 
     def names(self, cls) -> list[str]:
         """Wanted names of a type whose API cannot list by owner."""
-        found = {getattr(r, cls.identity[0]) for r in self._wanted if type(r) is cls}
-        return sorted(name for name in found if isinstance(name, str))
+        return sorted(self.named(cls))
+
+    def named(self, cls) -> dict:
+        """Name -> wanted object of a type that its first identity field names."""
+        pairs = ((getattr(r, cls.identity[0]), r) for r in self._wanted if type(r) is cls)
+        return {name: r for name, r in pairs if isinstance(name, str)}
 
     def asked(self, cls) -> set[str]:
         """Fields that any wanted object of the type gives: what nobody asks needs no read."""

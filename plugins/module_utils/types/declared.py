@@ -54,3 +54,13 @@ class Declared(Resource):
         """One call with the identifier."""
         method, param = self.deletes
         getattr(getattr(api, self.service), method)(**{param: search(self.ref, live)})
+
+
+def given(resource) -> set[str]:
+    """The fields that a wanted object gives; none where nobody wants it."""
+    return {n for n in resource.attrs if getattr(resource, n) is not None} if resource else set()
+
+
+def agrees(resource, tags: dict | None) -> bool:
+    """Whether tags from the tagging API, which is late, are those wanted: then no call need ask."""
+    return bool(resource and tags and resource.tags and resource.tags.items() <= tags.items())
