@@ -1,0 +1,130 @@
+"""Tell one story on an emulated AWS with the real playbooks, and close with a table.
+
+Plan, build, second run, one changed option, a manual change found as drift and repaired, removal.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import boto3
+
+ROOT = Path(__file__).resolve().parent.parent
+STATE = ROOT / ".lab" / "demo"
+PLAYBOOK = str(Path(sys.executable).parent / "ansible-playbook")
+# AWS's usual durations pass 200 times faster, so that waiting can be seen and not felt.
+SETTINGS = {"time_scale": 0.005}
+CHANGE = {"eks_nodegroups": {"node_groups": {"gpu": {"scaling_config": {"max_size": 4}}}}}
+
+
+def lab(*arguments):
+    command = [sys.executable, "-m", "lab", *arguments, "--state", str(STATE)]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def control(endpoint, path, method="GET"):
+    request = urllib.request.Request(f"{endpoint}/_lab/{path}", method=method)
+    with urllib.request.urlopen(request) as answer:
+        return json.loads(answer.read() or "null")
+
+
+class Story:
+    """Steps of playbooks, each with its time and its API calls."""
+
+    def __init__(self, stack, endpoint):
+        self.stack, self.endpoint, self.rows = stack, endpoint, []
+        self.begun = time.monotonic()
+
+    def say(self, text):
+        print(f"\n\033[1m== {text}\033[0m" if sys.stdout.isatty() else f"\n== {text}", flush=True)
+
+    def play(self, title, playbook, *options, expect=0):
+        """Runs a playbook as a user would; a return code that is not the expected one ends it."""
+        command = [PLAYBOOK, "-i", "inventories/platform", "-i", "inventories/lab",
+                   f"playbooks/{playbook}.yml", "--limit", self.stack]
+        self.say(f"{title}: {' '.join(['ansible-playbook', *command[1:], *options])}")
+        control(self.endpoint, "calls", "DELETE")
+        begun = time.monotonic()
+        done = subprocess.run(
+            [*command, *options, "-e", f"aws_endpoint_url={self.endpoint}"], cwd=ROOT, check=False,
+            env={**os.environ, **({"ANSIBLE_FORCE_COLOR": "1"} if sys.stdout.isatty() else {})})
+        calls = control(self.endpoint, "calls")["summary"]
+        self.rows.append((title, time.monotonic() - begun, calls["reads"], calls["writes"]))
+        if done.returncode != expect:
+            sys.exit(f"demo: {title} ended with {done.returncode}, not {expect}")
+        return calls
+
+    def table(self):
+        print(f"\n{'step':<34}{'seconds':>9}{'API reads':>11}{'API writes':>12}")
+        for title, seconds, reads, writes in self.rows:
+            print(f"{title:<34}{seconds:>9.1f}{reads:>11}{writes:>12}")
+        print(f"{'all':<34}{time.monotonic() - self.begun:>9.1f}")
+
+
+def client(endpoint, service):
+    account = json.loads(subprocess.run(
+        [str(Path(PLAYBOOK).parent / "ansible-inventory"), "-i", "inventories/platform", "--host",
+         "sentineltranslate-dev"], cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+    return boto3.client(service, region_name=account["aws_region"], endpoint_url=endpoint,
+                        aws_access_key_id=f"LAB0{account['aws_account_id']}",
+                        aws_secret_access_key="emulated-secret-key")
+
+
+def meddle(endpoint, stack):
+    """What somebody does in the console at night: SSH for the world, and a route gone."""
+    ec2 = client(endpoint, "ec2")
+    ours = [{"Name": "tag:groundwork:stack", "Values": [stack]}]
+    group = ec2.describe_security_groups(Filters=ours)["SecurityGroups"][0]
+    ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[
+        {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])
+    tables = ec2.describe_route_tables(Filters=ours)["RouteTables"]
+    table = next(t for t in tables if any(r.get("NatGatewayId") for r in t["Routes"]))
+    ec2.delete_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0")
+    print(f"opened port 22 of {group['GroupId']} to the world, deleted the default route of "
+          f"{table['RouteTableId']}")
+
+
+def tell(story, endpoint):
+    stack = story.stack
+    calls = story.play("plan on an empty account", "plan")
+    assert calls["writes"] == 0, "the plan wrote"
+    story.play("build", "site")
+    calls = story.play("second run", "site")
+    assert calls["writes"] == 0, "the second run wrote"
+    change = ("-e", json.dumps({"stack_overrides": CHANGE}), "--diff")
+    story.play("one changed option, as a plan", "plan", *change)
+    story.play("the same, applied", "site", *change)
+    story.say("Somebody changes AWS by hand")
+    meddle(endpoint, stack)
+    story.play("drift found", "drift", *change[:2], expect=2)
+    story.play("drift repaired", "site", *change[:2])
+    story.play("removal", "destroy", "-e", f"confirm_destroy={stack}")
+    left = {kind: items for kind, items in control(endpoint, "inventory").items()
+            for item in items if item.get("tags", {}).get("groundwork:stack") == stack}
+    if left:
+        sys.exit(f"demo: left behind: {left}")
+    story.say(f"Nothing of {stack} exists any more")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("stack", nargs="?", default="sentineltranslate-dev")
+    stack = parser.parse_args().stack
+    STATE.mkdir(parents=True, exist_ok=True)
+    lab("start", "--settings", json.dumps(SETTINGS))
+    try:
+        endpoint = json.loads((STATE / "state.json").read_text())["endpoint"]
+        story = Story(stack, endpoint)
+        tell(story, endpoint)
+        story.table()
+    finally:
+        lab("stop")
+
+
+if __name__ == "__main__":
+    main()
