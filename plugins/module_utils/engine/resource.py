@@ -157,7 +157,7 @@ class Resource:
 
     def get(self, path: str) -> Computed:
         """A value of the live object, for use in a field of another resource."""
-        return Computed((self,), functools.partial(search, path))
+        return Computed((self,), functools.partial(self.identify, of=path))
 
     @classmethod
     def tags_of(cls, live: dict) -> dict:

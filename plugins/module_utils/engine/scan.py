@@ -77,6 +77,10 @@ class Scan:
         pairs = ((getattr(r, cls.identity[0]), r) for r in self._wanted if type(r) is cls)
         return {name: r for name, r in pairs if isinstance(name, str)}
 
+    def keyed(self, cls) -> dict:
+        """Key -> wanted object of a type."""
+        return {r.key: r for r in self._wanted if type(r) is cls}
+
     def asked(self, cls) -> set[str]:
         """Fields that any wanted object of the type gives: what nobody asks needs no read."""
         return {name for r in self._wanted if type(r) is cls

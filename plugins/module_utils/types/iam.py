@@ -3,13 +3,77 @@
 """IAM: https://docs.aws.amazon.com/IAM/latest/APIReference/."""
 from __future__ import annotations
 
-import json
-
 from ..clients.tags import pairs
+from ..engine.errors import NotFound
 from ..engine.resource import attr, create_only, updates
+from . import policies
 from .declared import Declared
 
 SLOW_MIRROR = (r"NoSuchEntity", r"MalformedPolicyDocument Invalid principal")
+# Versions that a policy keeps:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+VERSIONS = 5
+
+
+def home(owner: str) -> str:
+    """The path under which a stack's IAM objects live: what IAM lists by."""
+    return f"/groundwork/{owner}/"
+
+
+class ManagedPolicy(Declared):
+    """A policy of our own, to be attached to roles or to bound them."""
+
+    policy_name: str = create_only("PolicyName")
+    path: str = create_only("Path")
+    description: str = create_only("Description")
+    policy_document: dict = attr("PolicyVersionList[?IsDefaultVersion].Document | [0]",
+                                 same=policies.same)
+
+    service, ref, identity, tags_path = "iam", "Arn", ("policy_name",), "Tags"
+    delete_first = True
+    patience = SLOW_MIRROR
+    outputs = {"arn": "Arn", "name": "PolicyName"}
+
+    @classmethod
+    def fetch(cls, scan):
+        """All policies of the account with their documents; the tags of those that may be ours."""
+        found = scan.api.pages("iam", "get_account_authorization_details", "Policies",
+                               Filter=["LocalManagedPolicy"], MaxItems=1000)
+        names = set(scan.names(cls))
+        ours = [p for p in found if p["PolicyName"] in names or p["Path"] == home(scan.owner)]
+        scan.api.map(lambda policy: policy.update(Tags=scan.api.pages(
+            "iam", "list_policy_tags", "Tags", PolicyArn=policy["Arn"])), ours)
+        return found
+
+    def create(self, api):
+        call = {**self.params(), "PolicyDocument": policies.text(self.policy_document)}
+        return api.iam.create_policy(**call, **self.tagging())["Policy"]
+
+    @staticmethod
+    def _others(api, live) -> list[str]:
+        """Versions that are not in force, the oldest first."""
+        found = api.pages("iam", "list_policy_versions", "Versions", PolicyArn=live["Arn"])
+        return sorted((v["VersionId"] for v in found if not v["IsDefaultVersion"]),
+                      key=lambda version: int(version[1:]))
+
+    @updates("policy_document")
+    def write_version(self, api, live):
+        """A new version in force; the oldest goes when there is no room."""
+        others = self._others(api, live)
+        if len(others) >= VERSIONS - 1:
+            api.iam.delete_policy_version(PolicyArn=live["Arn"], VersionId=others[0])
+        api.iam.create_policy_version(PolicyArn=live["Arn"], SetAsDefault=True,
+                                      PolicyDocument=policies.text(self.policy_document))
+
+    @updates("tags")
+    def retag(self, api, live):
+        """Adds or overwrites our tags."""
+        api.iam.tag_policy(PolicyArn=live["Arn"], Tags=pairs(self.tags))
+
+    def delete(self, api, live):
+        for version in self._others(api, live):
+            api.iam.delete_policy_version(PolicyArn=live["Arn"], VersionId=version)
+        api.iam.delete_policy(PolicyArn=live["Arn"])
 
 
 class Role(Declared):
@@ -17,9 +81,9 @@ class Role(Declared):
 
     role_name: str = create_only("RoleName")
     path: str = create_only("Path")
-    trust: dict = attr("AssumeRolePolicyDocument")
-    permissions_boundary: str = attr("PermissionsBoundary.PermissionsBoundaryArn",
-                                     param="PermissionsBoundary")
+    trust: dict = attr("AssumeRolePolicyDocument", same=policies.same)
+    permissions_boundary: ManagedPolicy | str = attr("PermissionsBoundary.PermissionsBoundaryArn",
+                                                     param="PermissionsBoundary", of="Arn")
     description: str = attr("", param="Description", initial=True)  # no bulk read tells it
 
     service, ref, tags_path = "iam", "RoleName", "Tags"
@@ -37,14 +101,14 @@ class Role(Declared):
                               Filter=["Role"], MaxItems=1000)
 
     def create(self, api):
-        call = {**self.params(), "AssumeRolePolicyDocument": json.dumps(self.trust)}
+        call = {**self.params(), "AssumeRolePolicyDocument": policies.text(self.trust)}
         return api.iam.create_role(**call, **self.tagging())["Role"]
 
     @updates("trust")
     def change_trust(self, api, live):
         """Who may assume the role."""
         api.iam.update_assume_role_policy(RoleName=self.role_name,
-                                          PolicyDocument=json.dumps(self.trust))
+                                          PolicyDocument=policies.text(self.trust))
 
     @updates("permissions_boundary")
     def change_boundary(self, api, live):
@@ -63,7 +127,7 @@ class RolePolicy(Declared):
 
     role: Role = create_only("RoleName")
     policy_name: str = create_only("PolicyName")
-    policy_document: dict = attr("PolicyDocument")
+    policy_document: dict = attr("PolicyDocument", same=policies.same)
 
     service, identity, member_of = "iam", ("role", "policy_name"), "role"
     patience = SLOW_MIRROR
@@ -80,7 +144,7 @@ class RolePolicy(Declared):
     def put(self, api, live):
         """Writes the policy, whether it is there or not."""
         api.iam.put_role_policy(RoleName=self.role, PolicyName=self.policy_name,
-                                PolicyDocument=json.dumps(self.policy_document))
+                                PolicyDocument=policies.text(self.policy_document))
 
     def delete(self, api, live):
         api.iam.delete_role_policy(RoleName=live["RoleName"], PolicyName=live["PolicyName"])
@@ -90,7 +154,7 @@ class RolePolicyAttachment(Declared):
     """A managed policy on a role."""
 
     role: Role = create_only("RoleName")
-    policy: str = create_only("PolicyArn")
+    policy: ManagedPolicy | str = create_only("PolicyArn", of="Arn")
 
     service, identity, member_of = "iam", ("role", "policy"), "role"
     creates = ("attach_role_policy", "")
@@ -103,3 +167,109 @@ class RolePolicyAttachment(Declared):
 
     def delete(self, api, live):
         api.iam.detach_role_policy(RoleName=live["RoleName"], PolicyArn=live["PolicyArn"])
+
+
+class InstanceProfile(Declared):
+    """What an instance gets its role by; it holds one."""
+
+    instance_profile_name: str = create_only("InstanceProfileName")
+    path: str = create_only("Path")
+    role: Role = attr("Roles[0].RoleName", later=True)
+
+    service, ref, tags_path = "iam", "InstanceProfileName", "Tags"
+    identity = ("instance_profile_name",)
+    creates = ("create_instance_profile", "InstanceProfile")
+    delete_first = True
+    patience = SLOW_MIRROR
+    seconds = {"create": 8, "delete": 2}  # until an instance can use it
+    outputs = {"arn": "Arn", "name": "InstanceProfileName"}
+
+    @classmethod
+    def fetch(cls, scan):
+        """Profiles under the stack's path and those wanted; no list tells their tags."""
+        api = scan.api
+        names = set(api.pages("iam", "list_instance_profiles",
+                              "InstanceProfiles[].InstanceProfileName",
+                              PathPrefix=home(scan.owner)))
+        found = api.map(lambda name: cls._read(api, name), sorted(names | set(scan.names(cls))))
+        return [profile for profile in found if profile]
+
+    @staticmethod
+    def _read(api, name: str) -> dict | None:
+        try:
+            return api.iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
+        except NotFound:
+            return None
+
+    @updates("role")
+    def fill(self, api, live):
+        """Puts the role in, and another one out; reads first, as this may be a repetition."""
+        name = self.instance_profile_name or live["InstanceProfileName"]
+        for role in (self._read(api, name) or {}).get("Roles", ()):
+            if role["RoleName"] == self.role:
+                return
+            api.iam.remove_role_from_instance_profile(InstanceProfileName=name,
+                                                      RoleName=role["RoleName"])
+        if self.role:
+            api.iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=self.role)
+
+    @updates("tags")
+    def retag(self, api, live):
+        """Adds or overwrites our tags."""
+        api.iam.tag_instance_profile(InstanceProfileName=live["InstanceProfileName"],
+                                     Tags=pairs(self.tags))
+
+    def delete(self, api, live):
+        self.role = None
+        self.fill(api, live)
+        api.iam.delete_instance_profile(InstanceProfileName=live["InstanceProfileName"])
+
+
+class OidcProvider(Declared):
+    """What lets service accounts of a cluster assume roles (IRSA). IAM finds the thumbprint."""
+
+    url: str = create_only("Url", read=lambda url: f"https://{url.removeprefix('https://')}")
+    client_id_list: list = attr("ClientIDList")
+
+    service, ref, identity, tags_path = "iam", "Arn", ("url",), "Tags"
+    deletes = ("delete_open_id_connect_provider", "OpenIDConnectProviderArn")
+    delete_first = True
+    outputs = {"arn": "Arn", "url": "Url"}
+
+    @classmethod
+    def fetch(cls, scan):
+        """The providers of EKS clusters of the region: a call for each, no list tells more."""
+        api = scan.api
+        arns = api.pages("iam", "list_open_id_connect_providers",
+                         "OpenIDConnectProviderList[].Arn")
+
+        def read(arn):
+            try:
+                found = api.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+            except NotFound:  # removed since it was listed
+                return None
+            return {**found, "Arn": arn}
+
+        found = api.map(read, [a for a in arns if f"oidc.eks.{api.region}." in a])
+        return [provider for provider in found if provider]
+
+    def create(self, api):
+        answer = api.iam.create_open_id_connect_provider(**self.params(), **self.tagging())
+        return {"Arn": answer["OpenIDConnectProviderArn"], "Url": self.url}
+
+    @updates("client_id_list")
+    def admit(self, api, live):
+        """Adds and removes audiences."""
+        wanted, have = set(self.client_id_list), set(live.get("ClientIDList", ()))
+        for client in sorted(wanted - have):
+            api.iam.add_client_id_to_open_id_connect_provider(
+                OpenIDConnectProviderArn=live["Arn"], ClientID=client)
+        for client in sorted(have - wanted):
+            api.iam.remove_client_id_from_open_id_connect_provider(
+                OpenIDConnectProviderArn=live["Arn"], ClientID=client)
+
+    @updates("tags")
+    def retag(self, api, live):
+        """Adds or overwrites our tags."""
+        api.iam.tag_open_id_connect_provider(OpenIDConnectProviderArn=live["Arn"],
+                                             Tags=pairs(self.tags))

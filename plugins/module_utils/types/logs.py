@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from ..engine.resource import attr, create_only, updates
 from .declared import Declared
+from .kms import Key
 
 
 class LogGroup(Declared):
     """A log group with the days its events are kept."""
 
     name: str = create_only("logGroupName")
-    kms_key: str = create_only("kmsKeyId")
+    kms_key: Key | str = attr("kmsKeyId", of="Arn")
+    log_group_class: str = create_only("logGroupClass")
     retention_in_days: int = attr("retentionInDays", later=True)
 
     service, ref, identity, tags_path = "logs", "logGroupName", ("name",), "tags"
@@ -49,6 +51,11 @@ class LogGroup(Declared):
         """How long events are kept."""
         api.logs.put_retention_policy(logGroupName=self.name,
                                       retentionInDays=self.retention_in_days)
+
+    @updates("kms_key")
+    def encrypt(self, api, live):
+        """Encrypts what comes from now on."""
+        api.logs.associate_kms_key(logGroupName=self.name, kmsKeyId=self.kms_key)
 
     @updates("tags")
     def retag(self, api, live):

@@ -1,0 +1,124 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Secrets Manager: https://docs.aws.amazon.com/secretsmanager/latest/apireference/."""
+from __future__ import annotations
+
+import json
+
+from ..clients.tags import pairs
+from ..engine.errors import Busy, NotFound
+from ..engine.resource import KEY, OWNER, Resource, attr, create_only, updates
+from .declared import Declared
+from .kms import Key
+
+NAMES_PER_FILTER = 10  # API_Filter
+
+
+class Secret(Declared):
+    """A secret. AWS makes its value, at creation; no field, plan or message ever holds it."""
+
+    name: str = create_only("Name")
+    description: str = attr("Description")
+    kms_key: Key | str = attr("KmsKeyId", of="Arn")
+    password: dict = attr(initial=True)  # parameters of GetRandomPassword; None: no value yet
+    template: dict = attr(initial=True)  # the JSON object that the password is put into
+    generate_string_key: str = attr(initial=True)
+    recovery_window_in_days: int = attr()  # 0: none
+    force_destroy: bool = attr()
+
+    service, ref, identity, tags_path = "secretsmanager", "ARN", ("name",), "Tags"
+    stateful = delete_first = True
+    outputs = {"arn": "ARN", "name": "Name"}
+
+    @property
+    def protected(self):
+        return not self.force_destroy
+
+    @classmethod
+    def fetch(cls, scan):
+        """Our secrets, and of those wanted the ones that the list does not show as wanted.
+
+        The list may be five minutes old (API_ListSecrets), the description of one secret is not.
+        """
+        api, wanted = scan.api, scan.named(cls)
+        filters = [{"Key": "tag-key", "Values": [OWNER]}, {"Key": "tag-value",
+                                                           "Values": [scan.owner]}]
+        found = {s["Name"]: s for s in cls._list(api, filters)}
+        missing = sorted(wanted.keys() - found.keys())
+        for start in range(0, len(missing), NAMES_PER_FILTER):
+            names = missing[start:start + NAMES_PER_FILTER]
+            listed = cls._list(api, [{"Key": "name", "Values": names}])
+            found.update({s["Name"]: s for s in listed if s["Name"] in names})
+        doubtful = [n for n, r in wanted.items() if not r.agrees(found.get(n), scan)]
+        found.update({n: s for n, s in zip(doubtful, api.map(lambda n: describe(api, n),
+                                                             doubtful))})
+        return [s for s in found.values() if s and not s.get("DeletedDate")]
+
+    @staticmethod
+    def _list(api, filters: list) -> list:
+        return api.pages("secretsmanager", "list_secrets", "SecretList", Filters=filters,
+                         MaxResults=100)
+
+    def agrees(self, live: dict | None, scan) -> bool:
+        """Whether a listed secret is as wanted (fields may still hold resources)."""
+        key = self.kms_key
+        if isinstance(key, Resource):
+            key = next((k["Arn"] for k in scan.of(Key).owned.get(key.key, ())), None)
+        return bool(live and self.tags.items() <= self.tags_of(live).items()
+                    and (self.description or "") == live.get("Description", "")
+                    and key in (None, live.get("KmsKeyId")))
+
+    def create(self, api):
+        """The value goes from one answer of AWS into the next call, and nowhere else."""
+        value = {"SecretString": self._value(api)} if self.password is not None else {}
+        try:
+            answer = api.secretsmanager.create_secret(**self.params(), **value, **self.tagging())
+        except Busy:
+            if not self._take_back(api):
+                raise
+            return describe(api, self.name)
+        return {"ARN": answer["ARN"], "Name": self.name}
+
+    def _value(self, api) -> str:
+        password = api.secretsmanager.get_random_password(**self.password)["RandomPassword"]
+        if not self.generate_string_key:
+            return password
+        return json.dumps({**(self.template or {}), self.generate_string_key: password})
+
+    def _take_back(self, api) -> bool:
+        """Restores our own secret of this name, with its old value, from its recovery window."""
+        live = describe(api, self.name) or {}
+        tags = self.tags_of(live)
+        ours = all(tags.get(k) == self.tags.get(k) for k in (OWNER, KEY))
+        if not live.get("DeletedDate") or not ours:
+            return False
+        api.secretsmanager.restore_secret(SecretId=live["ARN"])
+        self.change(api, live)
+        self.retag(api, live)
+        return True
+
+    @updates("description", "kms_key")
+    def change(self, api, live):
+        """Changes what is not the value."""
+        given = {"Description": self.description, "KmsKeyId": self.kms_key}
+        api.secretsmanager.update_secret(
+            SecretId=live["ARN"], **{k: v for k, v in given.items() if v is not None})
+
+    @updates("tags")
+    def retag(self, api, live):
+        """Adds or overwrites our tags."""
+        api.secretsmanager.tag_resource(SecretId=live["ARN"], Tags=pairs(self.tags))
+
+    def delete(self, api, live):
+        days = self.recovery_window_in_days
+        how = {"ForceDeleteWithoutRecovery": True} if days == 0 else \
+            {"RecoveryWindowInDays": days} if days else {}
+        api.secretsmanager.delete_secret(SecretId=live["ARN"], **how)
+
+
+def describe(api, name: str) -> dict | None:
+    """What is known of one secret, its value aside; None when it is not there."""
+    try:
+        return api.secretsmanager.describe_secret(SecretId=name)
+    except NotFound:
+        return None
