@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from ..engine.resource import KEY, OWNER, Lookup, Resource
+from ..types.kms import Key
 
 PARTITIONS = (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"))
 NAME_FIELDS = ("name", "group_name", "role_name", "bucket", "cluster_name", "nodegroup_name")
@@ -62,6 +63,10 @@ class Stack:
     def use(self, cls, key: str) -> Resource:
         """Another component's resource: the one of this graph, else one to be found by its tag."""
         return self.resources.get(key) or Lookup(key=key, kind=cls)
+
+    def kms_key(self, given: str):
+        """A key of the component kms_keys by its name, or any key by its ARN."""
+        return given if given.startswith("arn:") else self.use(Key, f"kms_keys/key/{given}")
 
     def use_all(self, cls, prefix: str) -> list[Resource]:
         """All resources of a type whose keys start alike."""

@@ -3,9 +3,10 @@
 """All components, in the order in which a person would think of them."""
 from __future__ import annotations
 
-from . import network, s3_buckets
+from . import ecr_repositories, network, s3_buckets
 
 COMPONENTS = {
     "network": network,
     "s3_buckets": s3_buckets,
+    "ecr_repositories": ecr_repositories,
 }

@@ -139,7 +139,7 @@ def _encryption(path: str, given: dict | None, stack, problems: list) -> dict:
         problems.append(f"{path}.encryption.bucket_key_enabled: S3 has no bucket keys for "
                         "aws:kms:dsse; leave it out")
     return dict(sse_algorithm=algorithm, bucket_key_enabled=given["bucket_key_enabled"],
-                kms_key=key or "")
+                kms_key=stack.kms_key(key) if key else "")
 
 
 def _policy(given: dict, bucket: str, stack) -> dict:

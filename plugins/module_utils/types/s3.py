@@ -8,6 +8,7 @@ from ..engine.errors import Denied, Failure, NotFound, ServiceFailure
 from ..engine.resource import KEY, attr, create_only, equal, search, updates
 from . import policies
 from .declared import Declared, agrees, given
+from .kms import Key
 
 # Each part of a bucket's configuration has a read of its own: (fields that need it, method, its
 # place in the answer, its name in the item). S3 has no bulk read.
@@ -59,7 +60,7 @@ class Bucket(Declared):
     public_access_block: dict = attr("PublicAccessBlock", later=True)
     sse_algorithm: str = attr("Encryption.ApplyServerSideEncryptionByDefault.SSEAlgorithm",
                               later=True)
-    kms_key: str = attr("Encryption.ApplyServerSideEncryptionByDefault.KMSMasterKeyID", of="Arn",
+    kms_key: Key | str = attr("Encryption.ApplyServerSideEncryptionByDefault.KMSMasterKeyID", of="Arn",
                         later=True)
     bucket_key_enabled: bool = attr("Encryption.BucketKeyEnabled", later=True)
     versioning: str = attr("Versioning", later=True,
@@ -80,7 +81,7 @@ class Bucket(Declared):
     @classmethod
     def fetch(cls, scan):
         """The wanted buckets and those that the tagging API knows, with what is asked of each."""
-        api, wanted = scan.api, scan.named(cls)
+        api, wanted, keys = scan.api, scan.named(cls), scan.keyed(cls)
         late = {arn.split(":::")[1]: tags for arn, tags in api.tagged("s3:bucket").items()}
         partition = api.session.get_partition_for_region(api.region)
         found = {name: {"Name": name, "Arn": f"arn:{partition}:s3:::{name}",
@@ -88,7 +89,7 @@ class Bucket(Declared):
         doubtful = [b for n, b in found.items() if not agrees(wanted.get(n), b["Tags"])]
         api.map(lambda bucket: read_part(api, bucket, TAGS), doubtful)
         there = [b for b in found.values() if not b.get("Gone")]
-        keys = {r.key: r for r in wanted.values()}  # a bucket may yet have its former name
+        # A bucket may yet have its former name.
         parts = [(bucket, part) for bucket in there for part in PARTS if part[0] & given(
             wanted.get(bucket["Name"]) or keys.get(cls.tags_of(bucket).get(KEY)))]
         api.map(lambda job: read_part(api, *job), parts)
