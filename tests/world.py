@@ -3,8 +3,13 @@
 """A stack on an emulated AWS, driven through the same code as the modules, without Ansible's forks."""
 from __future__ import annotations
 
+import collections
 import copy
 import functools
+import json
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import boto3
@@ -69,8 +74,12 @@ class World:
 
     def objects(self) -> set:
         """(kind, id) of everything in the account, from the emulator's own data."""
-        found = self.lab.inventory(account=ACCOUNT, region=None)
+        found = self.lab.inventory()
         return {(kind, item["id"]) for kind, items in found.items() for item in items}
+
+    def kinds(self) -> dict:
+        """kind -> number of objects, but for the bucket of leases."""
+        return dict(collections.Counter(kind for kind, _name in self.left()))
 
     def left(self) -> set:
         """What is in the account that was not there at the start, but for the bucket of leases."""
@@ -85,9 +94,16 @@ class World:
         return session
 
     def run(self, options: dict, check: bool = False, **params) -> dict:
-        """What the module returns; `failed` is True when it called fail_json."""
+        """What the module returns; `failed` is True when it called fail_json.
+
+        `options` are components with their options, or a whole stack as `stack()` returns it.
+        """
+        if "components" in options:
+            params = {**{k: v for k, v in options.items() if k != "components"}, **params}
+            options = options["components"]
+        account = params.get("aws_account_id", ACCOUNT)
         given = dict(product="acme", environment="test", region=REGION, aws_account_id=ACCOUNT,
-                     access_key=f"LAB0{ACCOUNT}", secret_key="emulated-secret-key")
+                     access_key=f"LAB0{account}", secret_key="emulated-secret-key")
         spec = ArgumentSpecValidator({**run.aws_argument_spec(), **run.COMMON})
         validated = spec.validate({**given, **params})
         assert not validated.error_messages, validated.error_messages
@@ -129,6 +145,17 @@ def cases(component: str = "*") -> tuple:
         for case in yaml.safe_load(path.read_text())["cases"]:
             found.append((f"{path.stem}: {case['name']}", case))
     return tuple(found)
+
+
+@functools.lru_cache(maxsize=None)
+def stack(name: str) -> dict:
+    """What the role `stack` hands to its module for a stack of inventories/platform."""
+    root = PLANS.parents[1]
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([str(Path(sys.executable).parent / "ansible-playbook"), "--limit", name,
+                        "-i", "inventories/platform", "tests/stack_options.yml",
+                        "-e", f"folder={folder}"], cwd=root, check=True, capture_output=True)
+        return json.loads(Path(folder, f"{name}.json").read_text())
 
 
 def changed(options: dict, change: dict) -> dict:

@@ -19,7 +19,7 @@ from .engine.apply import Run
 from .engine.errors import Failure, Refused
 from .engine.graph import remaining
 from .engine.plan import Plan, Policy, destroy, kind_of, plan
-from .engine.resource import KEY, Lookup, Resource, jmespath, refers_to
+from .engine.resource import KEY, Lookup, Resource, field_types, jmespath
 from .engine.scan import Scan
 from .engine.wait import Clock
 from . import report
@@ -205,7 +205,8 @@ class Session:
         keys = {r.key for r in self.resources}
         tagged = (tags.get(KEY, "") for tags in self.api.tagged("").values())
         strays = {key.split("/")[1] for key in tagged if key and key not in keys}
-        members = [c for c in kinds.values() if c.member_of and refers_to(c) & wanted]
+        members = [c for c in kinds.values()
+                   if c.member_of and field_types(c)[c.member_of] & wanted]
         roles = [kinds["role"]] if "role" in kinds and len(self.components) > 1 else []
         return [*members, *roles, *(kinds[s] for s in sorted(strays) if s in kinds)]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from .errors import Refused
 from .graph import closed, expected
 from .resource import (
-    KEY, OWNER, REPLACED, Impact, Lookup, Resource, canonical, diff, needs, refers_to, resolved,
-    search,
+    KEY, OWNER, REPLACED, Impact, Lookup, Resource, canonical, diff, field_types, needs,
+    refers_to, resolved, search,
 )
 from .scan import Scan, closure
 
@@ -50,7 +50,9 @@ class Change:
         cls = type(self.resource)
         if self.action != "delete":
             return self.key
-        return f"{self.key} (delete {search(cls.ref, self.live) if cls.ref else 'member'})"
+        which = search(cls.ref, self.live) if cls.ref else \
+            f"from {cls.read(cls.member_of, self.live)}" if cls.member_of else "it"
+        return f"{self.key} (delete {which})"
 
     @property
     def impact(self) -> Impact:
@@ -118,26 +120,23 @@ class Survey:
         kinds = [r.kind if isinstance(r, Lookup) else type(r) for r in self.wanted.values()]
         self.types = [c for c in closure([*types, *kinds]) if c in types or c in kinds]
         self.lives, self.problems, self.absent = {}, [], []
-        self.claimed, self.superseded = {}, []  # id(live) -> key
+        self.claimed = {}  # id(live) -> key
         scan.read(self.types)
 
     def locate(self, resource: Resource, lives: dict) -> tuple[Resource, dict | None]:
         """A resolved copy of a wanted resource, and its live object."""
         wanted = resolved(resource, lives)
         found = self.scan.of(type(wanted)).find(wanted)
-        if len(found) > 1:
-            tags_of = type(wanted).tags_of
-            old = [f for f in found if tags_of(f).get(REPLACED) == "true"]
-            self.superseded += [(wanted.key, f) for f in old[: len(found) - 1]]
-            self.claimed.update((id(f), wanted.key) for f in found)
-            found = [f for f in found if f not in old[: len(found) - 1]]
+        found = [f for f in found if not _marked(type(wanted), f)] or found[:1]
         if len(found) > 1:
             ids = " and ".join(str(search(wanted.ref, f)) for f in found)
             self.problems.append(f"plan {wanted.key}: {ids} both carry this key; "
                                  "delete one of them or take its groundwork:key tag away")
         if not found or not self._ours(wanted, found[0]):
             return wanted, None
-        self.claimed[id(found[0])] = wanted.key
+        other = self.claimed.setdefault(id(found[0]), wanted.key)
+        if other != wanted.key:
+            self.problems.append(f"plan {wanted.key}: it is the same object as {other}")
         return wanted, found[0]
 
     def _ours(self, wanted: Resource, live: dict) -> bool:
@@ -154,40 +153,44 @@ class Survey:
 
     def unclaimed(self) -> list[tuple]:
         """(type, key, live, parent) of every object of the stack that is not a wanted one."""
-        found, owned = [], collections.defaultdict(dict)  # type -> id of live -> key
-        for cls in self.types:
-            if cls.external:
-                continue
+        found, owned = [], collections.defaultdict(list)  # type -> (key, live)
+        for cls in (c for c in self.types if not c.external):
             for live in self.scan.of(cls).items:
-                key = self.claimed.get(id(live))
-                if key is None and cls.member_of:
-                    key = self._member_key(cls, live, owned)
-                    found += [(cls, key, live)] if key else []
-                elif key is None:
-                    tags = cls.tags_of(live)
-                    key = tags.get(KEY) if tags.get(OWNER) == self.scan.owner else None
-                    found += [(cls, key, live)] if key else []
+                key, parent, tags = self.claimed.get(id(live)), None, cls.tags_of(live)
+                if key is not None:
+                    owned[cls].append((key, live))
+                    continue
+                if cls.member_of:
+                    key, parent = self._member_key(cls, live, owned)
+                elif tags.get(OWNER) == self.scan.owner:
+                    key = tags.get(KEY)
                 if key:
-                    owned[cls][id(live)] = (key, live)
+                    owned[cls].append((key, live))
+                    found.append((cls, key, live, parent))
         return [f for f in found if self._in_scope(f[1])]
 
     def _in_scope(self, key: str) -> bool:
         components = self.policy.components
         return not components or key.split("/", maxsplit=1)[0] in components
 
-    def _member_key(self, cls, live: dict, owned: dict) -> str | None:
-        """The key of a member nobody wants, or None when its parent is not ours."""
+    def _member_key(self, cls, live: dict, owned: dict) -> tuple:
+        """The key and the parent of a member nobody wants; nothing when its parent is not ours."""
         if cls.ignore and search(cls.ignore, live):
-            return None
+            return None, None
         parent_id = canonical(cls.read(cls.member_of, live))
         of = cls.attrs[cls.member_of].of
-        for parent in refers_to(cls) & set(owned):
-            for key, parent_live in owned[parent].values():
+        for parent in field_types(cls)[cls.member_of] & set(owned):
+            for key, parent_live in owned[parent]:
                 if canonical(search(of or parent.ref, parent_live)) == parent_id:
                     names = [str(cls.read(n, live)) for n in cls.identity if n != cls.member_of]
                     own = "/".join(names or [str(search(cls.ref, live))])
-                    return f"{key.split('/')[0]}/{kind_of(cls)}/{key.split('/')[-1]}:{own}"
-        return None
+                    key = f"{key.split('/')[0]}/{kind_of(cls)}/{key.split('/')[-1]}:{own}"
+                    return key, parent_live
+        return None, None
+
+
+def _marked(cls, live: dict) -> bool:
+    return cls.tags_of(live).get(REPLACED) == "true"
 
 
 def plan(resources, scan: Scan, types=(), policy: Policy = Policy()) -> Plan:
@@ -240,26 +243,21 @@ def _removals(survey: Survey, replaced: list[Change]) -> tuple[list[Change], lis
     """What goes (the replaced, unwanted members, pruned left-overs), and what is left over."""
     going = [Change(resource=c.resource, action="delete", live=c.live, reason="replaced")
              for c in replaced]
-    for key, live in survey.superseded:
-        going.append(Change(resource=survey.wanted[key], action="delete", live=live,
-                            reason="replaced earlier"))
-    leaving = {c.key for c in going}
-    left_over = []
-    for cls, key, live in survey.unclaimed():
-        blank = cls(key=key)
-        if cls.member_of:
-            parent = key.split(":", maxsplit=1)[0].split("/")[-1]
-            if cls.dies_with_parent and any(k.endswith(f"/{parent}") for k in leaving):
-                continue
-            going.append(Change(resource=blank, action="delete", live=live, reason="not wanted"))
+    gone, left_over = {id(c.live) for c in going}, []
+    for cls, key, live, parent in survey.unclaimed():
+        dying = id(parent) in gone
+        if dying and cls.dies_with_parent:
             continue
-        change = Change(resource=blank, action="delete", live=live, reason="left over")
-        named = key in survey.policy.allow_data_loss
-        if survey.policy.prune and (named or not cls.stateful):
-            going.append(change)
-            leaving.add(key)
+        free = key in survey.policy.allow_data_loss or not cls.stateful
+        if cls.member_of:
+            reason, goes = "not wanted", dying or id(parent) in survey.claimed
+        elif key in survey.wanted and _marked(cls, live):
+            reason, goes = "replaced earlier", free
         else:
-            left_over.append(change)
+            reason, goes = "left over", free and survey.policy.prune
+        change = Change(resource=cls(key=key), action="delete", live=live, reason=reason)
+        (going if goes else left_over).append(change)
+        gone |= {id(live)} if goes else set()
     return going, left_over
 
 
@@ -286,9 +284,9 @@ def _order(wanted: dict, changes: list[Change], removals: list[Change]) -> dict[
     makes = {c.key: c for c in changes if c.action != "keep"}
     near = _nearest(wanted, makes)
     after = {key: set(near[key]) for key in makes}
-    gone = {c.step: type(c.resource) for c in removals}
-    for step, cls in gone.items():
-        after[step] = {s for s, other in gone.items() if cls in refers_to(other)}
+    users = _nearest(wanted, {c.key for c in removals if c.key in wanted})
+    for change in removals:
+        after[change.step] = {other.step for other in removals if _before(other, change, users)}
     first = {c.step for c in removals if c.reason == "replaced" and c.resource.delete_first}
     urgent, todo = set(), list(first)
     while todo:
@@ -301,9 +299,16 @@ def _order(wanted: dict, changes: list[Change], removals: list[Change]) -> dict[
         elif change.step not in urgent:
             cls = type(change.resource)
             for key, make in makes.items():
-                if key == change.key or cls in refers_to(type(make.resource)):
+                if change.key in (key, *users[key]) or cls in refers_to(type(make.resource)):
                     _add(after, change.step, key)
     return after
+
+
+def _before(one: Change, other: Change, users: dict) -> bool:
+    """Whether one removal must come before the other: it uses it, or its type may."""
+    if one.reason == other.reason == "replaced":
+        return other.key in users[one.key]
+    return type(other.resource) in refers_to(type(one.resource))
 
 
 def _nearest(wanted: dict, present) -> dict[str, set]:
@@ -344,10 +349,9 @@ def _found(survey: Survey) -> list[Change]:
         if live is not None:
             survey.lives[wanted.key] = live
             going.append(Change(resource=wanted, action="delete", live=live))
-    going += [Change(resource=survey.wanted[key], action="delete", live=live)
-              for key, live in survey.superseded]
+    survey.problems.clear()  # neither a foreign name nor two of a key keep a removal back
     going += [Change(resource=cls(key=key), action="delete", live=live, reason="left over")
-              for cls, key, live in survey.unclaimed()]
+              for cls, key, live, _parent in survey.unclaimed()]
     for cls in survey.types:
         owned = ((cls.tags_of(live), live) for live in survey.scan.of(cls).leaving)
         going += [Change(resource=cls(key=tags[KEY]), action="delete", live=live, reason="leaving")

@@ -209,15 +209,24 @@ def needs(resource: Resource) -> list[Resource]:
 
 
 @functools.lru_cache(maxsize=None)
+def field_types(cls) -> dict[str, frozenset]:
+    """Field -> the types that its annotation names, wherever they stand in it."""
+    found = {}
+    for name, hint in typing.get_type_hints(cls).items():
+        todo, types = [hint], set()
+        while todo:
+            hint = todo.pop()
+            todo += typing.get_args(hint)
+            if isinstance(hint, type) and issubclass(hint, Resource) and hint is not cls:
+                types.add(hint)
+        found[name] = frozenset(types)
+    return found
+
+
+@functools.lru_cache(maxsize=None)
 def refers_to(cls) -> frozenset:
-    """The types that fields of `cls` are annotated with, wherever they stand in the annotation."""
-    found, todo = set(), list(typing.get_type_hints(cls).values())
-    while todo:
-        hint = todo.pop()
-        todo += typing.get_args(hint)
-        if isinstance(hint, type) and issubclass(hint, Resource) and hint is not cls:
-            found.add(hint)
-    return frozenset(found)
+    """All types that fields of `cls` may hold."""
+    return frozenset().union(*field_types(cls).values())
 
 
 def resolve(value, lives: dict, of: str = ""):

@@ -1,0 +1,153 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Bad input and bad circumstances: a clear message, a failure, and no write to AWS."""
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+import yaml
+from tests.world import ACCOUNT, PLANS, STACK, World, actions
+
+NETWORK = {"network": {"cidr_block": "10.0.0.0/16", "availability_zones": ["us-east-1a"]}}
+ZONES = {"network": {"cidr_block": "10.0.0.0/16", "availability_zones": ["us-east-1a", "us-east-1b"]}}
+OPTIONS = yaml.safe_load((PLANS / "bad_input.yml").read_text())["refused"]
+FLOW_LOGS = {"network": {**NETWORK["network"], "flow_logs": {}}}
+ROLE = "acme-test-role-flow-logs"
+
+
+def refused(world: World, options: dict, *says: str, writes: int = 0, **params) -> dict:
+    """The failure of a run, which must say this and may not have written more than that."""
+    result = world.run(options, **params)
+    assert result["failed"]
+    for text in says:
+        assert text in result["msg"], result["msg"]
+    assert "Traceback" not in result["msg"]
+    assert len(world.writes()) <= writes, world.writes()
+    return result
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, id=c["name"]) for c in OPTIONS])
+def test_options(case):
+    refused(World(), case["options"], *case["says"])
+
+
+def test_wrong_account():
+    refused(World(), NETWORK, "the credentials belong to account 123456789012",
+            "999988887777", aws_account_id="999988887777", access_key=f"LAB0{ACCOUNT}")
+
+
+@pytest.mark.parametrize(("key", "says"), [
+    ("AKIAIOSFODNN7EXAMPLE", "InvalidClientTokenId"), ("LABEXPIRED0123456", "ExpiredToken")])
+def test_credentials_that_are_not_accepted(key, says):
+    refused(World(), NETWORK, says, access_key=key)
+
+
+def test_no_credentials(monkeypatch):
+    for name in [n for n in os.environ if n.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    refused(World(), NETWORK, "NoCredentials", "Unable to locate credentials",
+            access_key=None, secret_key=None)
+
+
+def test_no_permission_for_one_read():
+    world = World(deny={"*": ["ec2:DescribeSubnets"]})
+    refused(world, NETWORK, "read Subnet", "ec2:DescribeSubnets")
+
+
+def test_no_permission_for_one_write_names_the_action_and_goes_on_elsewhere():
+    world = World(deny={"*": ["ec2:CreateSubnet"]})
+    result = refused(world, NETWORK, "create network/subnet/private-a: UnauthorizedOperation",
+                     "ec2:CreateSubnet", "not done because of that", writes=99)
+    assert result["results"]["network/internet_gateway/main"]["state"] == "done"
+    assert result["results"]["network/route_table_association/private-a"]["state"] == "skipped"
+
+
+def test_endpoint_unreachable():
+    world = World()
+    world.session = lambda **options: __import__("boto3").session.Session(**options)
+    refused(world, NETWORK, "Could not connect to the endpoint URL",
+            endpoint_url="http://localhost:9")
+
+
+def test_half_a_listing_is_not_absence():
+    world = World()
+    actions(world.run(NETWORK))
+    world.lab.set(faults=[{"match": "ec2.DescribeSubnets", "what": "500", "times": 99}])
+    refused(world, NETWORK, "read Subnet", check=True)
+
+
+def test_same_named_foreign_object_and_its_adoption():
+    world = World()
+    iam = world.session(aws_access_key_id=f"LAB0{ACCOUNT}", aws_secret_access_key="x",
+                        region_name="us-east-1").client("iam")
+    iam.create_role(RoleName=ROLE, Path=f"/groundwork/{STACK}/", AssumeRolePolicyDocument="""
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+         "Principal": {"Service": "ec2.amazonaws.com"}}]}""")
+    refused(world, FLOW_LOGS, f"{ROLE} exists and belongs to nobody known here",
+            "adopt: [network/role/flow-logs]")
+    assert actions(world.run(FLOW_LOGS, adopt=["network/role/flow-logs"]))[
+        "network/role/flow-logs"] == "update"
+    assert actions(world.run(FLOW_LOGS)) == {}
+
+
+def test_destroy_without_confirmation():
+    world = World()
+    actions(world.run(NETWORK))
+    refused(world, NETWORK, f"confirm with -e confirm_destroy={STACK}", state="absent")
+    refused(world, NETWORK, f"confirm with -e confirm_destroy={STACK}", state="absent",
+            confirm_destroy="acme-prod")
+
+
+def test_quota_exceeded_in_the_middle():
+    world = World(quotas={"elastic_ips": 0})
+    result = refused(world, NETWORK, "create network/elastic_ip/nat-a: AddressLimitExceeded",
+                     writes=99)
+    assert result["results"]["network/subnet/private-a"]["state"] == "done"
+    world.lab.set(quotas={})
+    assert not world.run(NETWORK)["failed"]
+
+
+def test_plan_file_that_cannot_be_written(tmp_path):
+    refused(World(), NETWORK, "cannot be written", plan_file=str(tmp_path / "no" / "plan.json"))
+    refused(World(), NETWORK, "cannot be written", plan_file=str(tmp_path))
+
+
+def test_replacement_that_nobody_allowed():
+    world = World()
+    actions(world.run(NETWORK))
+    other = {"network": {**NETWORK["network"], "cidr_block": "10.9.0.0/16"}}
+    refused(world, other, "replace network/vpc/main: cidr_block '10.0.0.0/16' -> '10.9.0.0/16'",
+            "allow_replace: [network/vpc/main]")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_in_the_middle(number):
+    """What is in flight finishes, the rest is named, the next run goes on."""
+    world = World()
+    handle, seen, once = world.lab.handle, [], threading.Lock()
+
+    def interrupted(*args, **kwargs):
+        answer = handle(*args, **kwargs)
+        with once:
+            if len(world.lab.calls.writes) >= 8 and not seen:
+                seen.append(number)
+                os.kill(os.getpid(), number)
+        return answer
+
+    world.lab.handle = interrupted
+    result = world.run(ZONES)
+    world.lab.handle = handle
+    assert result["failed"] and "stopped" in result["msg"]
+    assert set(result["results"]) == set(result_keys(result))
+    assert actions(world.run(ZONES))
+    assert actions(world.run(ZONES)) == {}
+
+
+def result_keys(result: dict) -> list:
+    return [c["key"] for c in result["plan"] if c["action"] != "keep"]

@@ -1,0 +1,88 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Law 6: killed before or after any write call, the next run ends in the same place."""
+from __future__ import annotations
+
+import functools
+import random
+
+import pytest
+from tests.world import World, actions, stack
+
+from lab.aws import Killed
+
+STACKS = ("sentineltranslate-dev", "pingvas-shared")
+SAMPLE = 6  # places per stack and direction that the ordinary test run tries
+
+
+@functools.lru_cache(maxsize=None)
+def clean(name: str) -> tuple:
+    """(writes of a build, writes of a removal, objects by kind) of runs that nobody disturbs."""
+    world = World()
+    actions(world.run(stack(name)))
+    made, there = len(world.writes()), world.kinds()
+    assert not remove(world, name)["failed"]
+    return made, len(world.writes()), there
+
+
+def remove(world: World, name: str) -> dict:
+    return world.run(stack(name), state="absent", confirm_destroy=name,
+                     allow_data_loss=protected(name))
+
+
+@functools.lru_cache(maxsize=None)
+def protected(name: str) -> list:
+    """Keys of what holds data in a stack: their removal must be named."""
+    world = World()
+    actions(world.run(stack(name)))
+    refused = world.run(stack(name), state="absent", confirm_destroy=name)
+    return [line.split("delete ")[1].split(":")[0] for line in refused.get("problems", ())]
+
+
+def places(name: str, count: int | None):
+    """(direction, number of the write call, before or after its effect); all, or a fixed sample."""
+    made, gone, _there = clean(name)
+    found = [(direction, n, when) for direction, writes in (("build", made), ("removal", gone))
+             for n in range(1, writes + 1) for when in ("before", "after")]
+    return found if count is None else random.Random(6).sample(found, min(count, len(found)))
+
+
+def crash(name: str, direction: str, number: int, when: str) -> None:
+    """One kill, one more run; judged from the emulator's own data."""
+    world = World()
+    run = (lambda: world.run(stack(name))) if direction == "build" else \
+        (lambda: remove(world, name))
+    if direction == "removal":
+        actions(world.run(stack(name)))
+    world.lab.set(faults=[{"match": number, "when": when, "what": "kill"}])
+    with pytest.raises(Killed):
+        run()
+    world.lab.set(faults=[])
+    world.lab.revive()
+    ended = run()
+    assert not ended["failed"], ended["msg"]
+    if direction == "removal":
+        assert world.left() == set()
+        return
+    assert world.kinds() == clean(name)[2], "an orphan or a duplicate"
+    again = world.run(stack(name))
+    assert (actions(again), again["left_over"]) == ({}, [])
+
+
+@pytest.mark.laws
+@pytest.mark.parametrize("name", STACKS)
+def test_killed_at_a_sample_of_places(name):
+    for place in places(name, SAMPLE):
+        crash(name, *place)
+
+
+@pytest.mark.crash_all
+@pytest.mark.parametrize("name", STACKS)
+def test_killed_at_every_place(name):
+    failed = []
+    for place in places(name, None):
+        try:
+            crash(name, *place)
+        except AssertionError as error:
+            failed.append(f"{place}: {error}")
+    assert not failed, "\n".join(failed)
