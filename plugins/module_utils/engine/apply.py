@@ -3,7 +3,8 @@
 """Carrying out a plan: each step is a generator that yields what it waits for.
 
 `yield Call(f)` returns what f returned (in a worker thread); `yield Pause(s)` returns after s
-seconds; `yield Look(cls)` returns a fresh listing, shared by all steps that look at once.
+seconds; `yield Look(cls, s)` returns a listing begun after at most s seconds, shared by all steps
+that wait for one of this type.
 """
 from __future__ import annotations
 
@@ -13,17 +14,16 @@ import queue
 import re
 import threading
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from .errors import Ambiguous, Busy, Exists, Failure, NotFound
+from .errors import Ambiguous, Busy, Exists, Failure, NotFound, Throttled, Unreachable
 from .graph import remaining
 from .plan import Change, Plan
 from .resource import KEY, REPLACED, canonical, diff, needs, resolved, search, unknown_keys
 from .scan import Scan
 from .wait import PATIENCE, Clock, Patience
 
-LOOKS = 4  # looks for an object whose creation was not answered, before it is made again
+LOOKS = 5  # looks for the effect of a write (30 seconds), before it counts as not there
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Pause:
 @dataclass(frozen=True)
 class Look:
     cls: type
+    seconds: float = 0
 
 
 @dataclass
@@ -71,20 +72,29 @@ class Steps:
     def make(self, change: Change):
         """Creates or changes until nothing differs."""
         resource = self.plan.wanted[change.key]
-        live = None if change.action in ("create", "replace") else change.live
-        if change.action == "replace" and not resource.delete_first:
-            mark = replace(change.resource, tags={REPLACED: "true"})
-            yield from self.attempt(lambda: self._updater(mark, "tags")(mark, self.api,
-                                                                         change.live))
-        if live is None:
+        if change.action == "update":
+            live = yield from self.converge(resource, change.live)
+        else:
             wanted = self._known(resource)
-            live = yield from self.create(wanted)
+            if change.action == "replace" and not resource.delete_first:
+                yield from self.mark(change)
+            live = yield from self.create(wanted, change.live)
             self.made.add(change.key)
             live = yield from self.settle(wanted, live)
             live = yield from self.complete(wanted, live)
-        else:
-            live = yield from self.converge(resource, live)
         self.lives[change.key] = live
+
+    def mark(self, change: Change):
+        """Tags what is to be replaced, so that a later run can tell it from its heir."""
+        marked = replace(change.resource, tags={REPLACED: "true"})
+        if not marked.tags_path:
+            return
+        method = self._updater(marked, "tags")
+        try:
+            yield from self.attempt(Call(lambda: method(marked, self.api, change.live)),
+                                    forgiving=(Busy, Ambiguous))
+        except NotFound:
+            pass  # something that cannot stand beside its heir took it along
 
     def _known(self, resource):
         """The resource with all its values; what is still unknown is an error."""
@@ -94,6 +104,11 @@ class Steps:
             raise Failure(f"{', '.join(sorted(missing))} did not give the value it needs")
         return wanted
 
+    def _young(self, resource) -> tuple:
+        """NotFound is patience only where this run has made what may not be found."""
+        young = any(n.key in self.made for n in needs(self.plan.wanted[resource.key]))
+        return (NotFound,) if young else ()
+
     @staticmethod
     def _updater(resource, name: str):
         for method in type(resource).updaters:
@@ -101,32 +116,35 @@ class Steps:
                 return method
         raise Failure(f"{type(resource).__name__} cannot change {name}")
 
-    def attempt(self, call, seconds: float = PATIENCE, patterns=(), forgiving=()):
-        """A call, repeated while its failure is one that time heals."""
+    def attempt(self, request, seconds: float = PATIENCE, patterns=(), forgiving=()):
+        """A request, repeated while its failure is one that time heals."""
         patience = Patience(self.clock, 1, self.clock.now() + seconds)
         while True:
             try:
-                return (yield Call(call))
+                return (yield request)
             except Failure as failure:
-                heals = isinstance(failure, forgiving) or any(
+                heals = isinstance(failure, (Throttled, Unreachable, *forgiving)) or any(
                     re.search(p, str(failure)) for p in patterns)
                 pause = patience.pause() if heals else None
                 if pause is None:
                     raise
             yield Pause(pause)
 
-    def create(self, wanted):
+    def listing(self, cls, seconds: float = 0):
+        """What is there, read within so many seconds."""
+        return (yield from self.attempt(Look(cls, seconds), forgiving=(Ambiguous,)))
+
+    def create(self, wanted, old):
         """Creates, looking before every repetition: a lost answer must not make a second one."""
-        cls, usual = type(wanted), wanted.seconds.get("create", 1)
-        young = NotFound if any(n.key in self.made for n in needs(self.plan.wanted[wanted.key])) \
-            else ()
-        patience = Patience(self.clock, usual)
+        cls, forgiving = type(wanted), self._young(wanted)
+        patience = Patience(self.clock, wanted.seconds.get("create", 1))
         while True:
             try:
-                return (yield from self.attempt(lambda: wanted.create(self.api),
-                                                patterns=cls.patience, forgiving=young)) or {}
+                return (yield from self.attempt(Call(lambda: wanted.create(self.api)),
+                                                patterns=cls.patience,
+                                                forgiving=forgiving)) or {}
             except (Ambiguous, Exists, Busy) as failure:
-                live = yield from self.look(wanted, isinstance(failure, Ambiguous))
+                live = yield from self.look(wanted, old, 1 if isinstance(failure, Busy) else LOOKS)
                 if live is not None:
                     return live
                 pause = patience.pause()
@@ -139,31 +157,33 @@ class Steps:
         if not isinstance(failure, Exists):
             return True
         cls = type(wanted)
-        listing = yield Look(cls)
+        listing = yield from self.listing(cls)
         names = tuple(canonical(getattr(wanted, n)) for n in cls.identity)
         return any(cls.tags_of(item).get(KEY) == wanted.key
                    or (names and listing.identity(item) == names) for item in listing.leaving)
 
-    def look(self, wanted, patiently: bool):
+    def look(self, wanted, old, turns: int):
         """The live object of a creation without an answer, or None when it is not there."""
-        rhythm = Patience(self.clock, 60)
-        for turn in range(LOOKS if patiently else 1):
+        for turn in range(turns):
             if turn:
-                yield Pause(rhythm.pause() * 2 ** turn)
-            listing = yield Look(type(wanted))
-            found = listing.find(wanted)
-            mine = [f for f in found if not wanted.tags_path or not wanted.tags
-                    or wanted.key in self._keys(wanted, f)]
-            if mine:
-                return mine[0]
+                yield Pause(2.0 ** turn)
+            listing = yield from self.listing(type(wanted))
+            found = [f for f in listing.find(wanted) if not self._former(wanted, f, old)]
+            if found:
+                return found[0] if self._mine(wanted, found[0]) else None
         return None
 
     @staticmethod
-    def _keys(wanted, live) -> tuple:
+    def _former(wanted, live, old) -> bool:
+        """Whether an object is the one that is being replaced, or was before."""
+        same = old and wanted.ref and search(wanted.ref, live) == search(wanted.ref, old)
+        return bool(same) or wanted.tags_of(live).get(REPLACED) == "true"
+
+    @staticmethod
+    def _mine(wanted, live) -> bool:
         tags = wanted.tags_of(live)
-        return (wanted.key,) if all(tags.get(k) == v for k, v in wanted.tags.items()
-                                    if k.startswith("groundwork:")) \
-            and tags.get(REPLACED) != "true" else ()
+        return not wanted.tags_path or all(
+            tags.get(k) == v for k, v in wanted.tags.items() if k.startswith("groundwork:"))
 
     def settle(self, wanted, live, fresh: bool = False):
         """The object once it is ready; `fresh`: what is known of it is out of date."""
@@ -172,13 +192,11 @@ class Steps:
         while now is None or (wanted.ready and not search(wanted.ready, now)):
             if now is not None and wanted.failed and search(wanted.failed, now):
                 raise Failure(f"failed: {search(wanted.reason, now) if wanted.reason else now}")
-            pause = patience.pause()
+            pause = 0 if fresh else patience.pause()
             if pause is None:
                 raise Failure(f"{'not there' if now is None else 'not ready'} in time")
-            if not fresh:
-                yield Pause(pause)
             fresh = False
-            listing = yield Look(type(wanted))
+            listing = yield from self.listing(type(wanted), pause)
             now = listing.same(live) if live else next(iter(listing.find(wanted)), None)
         return now
 
@@ -188,7 +206,7 @@ class Steps:
                  if meta.later and getattr(wanted, n) is not None]
         while later:
             method = self._updater(wanted, later[0])
-            yield from self.attempt(lambda m=method: m(wanted, self.api, live),
+            yield from self.attempt(Call(lambda m=method: m(wanted, self.api, live)),
                                     patterns=wanted.patience,
                                     forgiving=(NotFound, Busy, Ambiguous))
             later = [n for n in later if n not in method.updates]
@@ -198,23 +216,34 @@ class Steps:
 
     def converge(self, resource, live):
         """One group of fields after another until nothing differs."""
-        wanted, before, again = self._known(resource), None, 0
+        wanted, before, looks, lost = self._known(resource), None, 0, None
         live = yield from self.settle(wanted, live)
         while changed := diff(wanted, live):
-            again = again + 1 if list(changed) == before else 0
-            if again >= LOOKS:
-                raise Failure(f"{', '.join(changed)} did not take the wanted value")
-            if again:  # what was read may be older than what was written
-                yield Pause(2.0 ** again)
+            looks = looks + 1 if changed == before else 0
+            if looks >= LOOKS:
+                raise lost or Failure(f"{', '.join(changed)} did not take the wanted value")
+            if looks:  # what was read may be older than what was written
+                yield Pause(2.0 ** looks)
                 live = yield from self.settle(wanted, live, fresh=True)
-                continue
-            before = list(changed)
-            method = self._updater(wanted, before[0])
-            yield from self.attempt(lambda m=method: m(wanted, self.api, live),
-                                    max(PATIENCE, wanted.seconds.get("create", 1)),
-                                    wanted.patience, (Busy, Ambiguous))
+                if not lost or diff(wanted, live) != changed:
+                    continue
+            before = changed
+            lost = yield from self.change(wanted, live, changed)
             live = yield from self.settle(wanted, live, fresh=True)
         return live
+
+    def change(self, wanted, live, changed: dict):
+        """One call for the first group of fields; returns the failure when no answer came."""
+        method = self._updater(wanted, next(iter(changed)))
+        if "tags" in changed:  # may hold one more: that it is not replaced after all
+            wanted = replace(wanted, tags=changed["tags"][1])
+        try:
+            yield from self.attempt(Call(lambda: method(wanted, self.api, live)),
+                                    max(PATIENCE, wanted.seconds.get("create", 1)),
+                                    wanted.patience, (Busy, *self._young(wanted)))
+        except Ambiguous as failure:
+            return failure
+        return None
 
     def remove(self, change: Change):
         """Deletes and waits until the object is gone."""
@@ -222,18 +251,17 @@ class Steps:
         usual = resource.seconds.get("delete", 1)
         if change.reason != "leaving":
             try:
-                yield from self.attempt(lambda: resource.delete(self.api, live),
+                yield from self.attempt(Call(lambda: resource.delete(self.api, live)),
                                         max(600.0, 4 * usual), (), (Busy, Ambiguous))
             except NotFound:
-                return
+                pass  # gone, or an earlier call without an answer has begun it
         if not resource.leaving:
             return
-        patience = Patience(self.clock, usual)
-        while (yield Look(type(resource))).same(live) is not None:
+        patience, pause = Patience(self.clock, usual), 0
+        while (yield from self.listing(type(resource), pause)).same(live) is not None:
             pause = patience.pause()
             if pause is None:
                 raise Failure("still being deleted")
-            yield Pause(pause)
 
 
 class Run:
@@ -247,7 +275,8 @@ class Run:
         self.outcomes = {}
         self._inbox, self._count = queue.Queue(), itertools.count()
         self._calls, self._timers, self._busy = [], [], 0
-        self._lookers, self._behind = defaultdict(list), defaultdict(list)
+        self._lookers, self._due, self._looking, self._late = defaultdict(list), {}, set(), set()
+        self._behind = defaultdict(list)
         self._generators, self._started = {}, {}
         self._changes, self._ways, self._missing = {}, {}, {}
 
@@ -266,7 +295,7 @@ class Run:
         for step in sorted(changes, key=lambda s: -self._ways[s]):
             if not self._missing[step]:
                 self._start(step)
-        with ThreadPoolExecutor(self.width) as pool:
+        with self.clock.pool(self.width) as pool:
             while self._generators:
                 self._submit(pool)
                 self._receive()
@@ -316,40 +345,55 @@ class Run:
             self._note(step, request)
 
     def _note(self, step: str, request) -> None:
-        if isinstance(request, Pause):
-            entry = (self.clock.now() + request.seconds, next(self._count), step)
-            heapq.heappush(self._timers, entry)
-        elif isinstance(request, Look):
-            if not self._lookers[request.cls]:
-                self._push(step, request.cls, self._reader(request.cls))
-            self._lookers[request.cls].append(step)
-        else:
-            self._push(step, None, request.function)
+        if isinstance(request, Call):
+            self._push([step], None, request.function)
+            return
+        due, waiter = self.clock.now() + request.seconds, step
+        if isinstance(request, Look):
+            waiter = request.cls
+            self._lookers[waiter].append(step)
+            if self._due.setdefault(waiter, due) < due:
+                return
+            self._due[waiter] = due
+        heapq.heappush(self._timers, (due, next(self._count), waiter))
 
-    def _reader(self, cls):
-        return lambda: self.scan.again().of(cls)
+    def _wake(self, due: float, waiter) -> None:
+        """What a timer was set for: a step goes on, or those who wait for a listing get one."""
+        if isinstance(waiter, str):
+            self._advance(waiter)
+        elif self._due.get(waiter) == due:
+            self._look(waiter)
 
-    def _push(self, step: str, looked, function) -> None:
-        heapq.heappush(self._calls, (-self._ways[step], next(self._count), step, looked, function))
+    def _look(self, cls) -> None:
+        """Lists for all who wait for it; nobody is served by a listing begun before he asked."""
+        if cls in self._looking:
+            self._late.add(cls)
+            return
+        self._looking.add(cls)
+        del self._due[cls]
+        self._push(self._lookers.pop(cls), cls, lambda: self.scan.again().of(cls))
+
+    def _push(self, waiters: list[str], cls, function) -> None:
+        way = max(self._ways[step] for step in waiters)
+        heapq.heappush(self._calls, (-way, next(self._count), waiters, cls, function))
 
     def _submit(self, pool) -> None:
         while self._calls and self._busy < self.width:
-            *_order, step, looked, function = heapq.heappop(self._calls)
+            *_order, waiters, cls, function = heapq.heappop(self._calls)
             if self.stop.is_set():
-                self._deliver((step, looked, None, None))
+                self._deliver(waiters, cls, None, None)
                 continue
             self._busy += 1
-            pool.submit(self._work, step, looked, function)
+            pool.submit(self._work, waiters, cls, function)
 
-    def _work(self, step: str, looked, function) -> None:
+    def _work(self, waiters: list[str], cls, function) -> None:
         """In a worker thread: one call, its result sent home."""
+        value = error = None
         try:
-            message = (step, looked, function(), None)
-        except Exception as error:  # pylint: disable=broad-except  # told as the step's failure
-            known = isinstance(error, Failure)
-            failure = error if known else Failure(f"{type(error).__name__}: {error}")
-            message = (step, looked, None, failure)
-        self._inbox.put(message)
+            value = function()
+        except BaseException as raised:  # pylint: disable=broad-except  # told at home
+            error = raised
+        self._inbox.put((waiters, cls, value, error))
 
     def _receive(self) -> None:
         """One message or the next due timer."""
@@ -357,11 +401,19 @@ class Run:
         message = self.clock.get(self._inbox, min(due, 1.0) if not self.stop.is_set() else 0.05)
         if message:
             self._busy -= 1
-            self._deliver(message)
+            self._deliver(*message)
         while self._timers and (self.stop.is_set() or self._timers[0][0] <= self.clock.now()):
-            self._advance(heapq.heappop(self._timers)[2])
+            due, _count, waiter = heapq.heappop(self._timers)
+            self._wake(due, waiter)
 
-    def _deliver(self, message: tuple) -> None:
-        step, looked, value, error = message
-        for waiter in self._lookers.pop(looked, []) if looked else [step]:
+    def _deliver(self, waiters: list[str], cls, value, error) -> None:
+        if error and not isinstance(error, Exception):
+            raise error  # the end of the process, not of a step
+        if error and not isinstance(error, Failure):
+            error = Failure(f"{type(error).__name__}: {error}")
+        self._looking.discard(cls)
+        for waiter in waiters:
             self._advance(waiter, value, error)
+        if cls in self._late:
+            self._late.discard(cls)
+            self._look(cls)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import queue
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 FIRST, GROWTH, LONGEST = 0.25, 1.5, 15.0  # seconds between two looks
@@ -32,6 +33,10 @@ class Clock:
             return inbox.get(timeout=max(timeout, 0))
         except queue.Empty:
             return None
+
+    def pool(self, width: int) -> ThreadPoolExecutor:
+        """The worker threads whose calls this clock is for."""
+        return ThreadPoolExecutor(width)
 
     def jitter(self, seconds: float) -> float:
         """`seconds` within ten percent, so that many waiters do not ask in step."""
