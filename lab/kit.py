@@ -132,11 +132,11 @@ def drop_interfaces(call, ids):
 
 def need_key(call, arn, refusal):
     """The KMS key that an ARN, id or alias names must exist."""
-    backend = call.backend("kms")
-    name = arn.split(":key/")[-1]
-    if name.startswith("alias/aws/") or ":alias/aws/" in arn:
+    keys = call.backend("kms").keys
+    name = arn.split(":key/")[-1].split(":")[-1]
+    if name.startswith("alias/aws/") or name.endswith("-aws-rds"):
         return
-    known = name in backend.keys or any(
-        name.split(":")[-1] in aliases for aliases in backend.key_to_aliases.values())
-    if not known:
+    aliases = {alias for key in keys.values() for alias in key.aliases}
+    key = keys.get(name)
+    if name not in aliases and (key is None or key.key_state == "PendingDeletion"):
         raise refusal

@@ -57,6 +57,11 @@ class Call:
     def arn(self, service, resource):
         return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
 
+    def replace_body(self, body):
+        """Give moto another body than the caller sent."""
+        old = self.request
+        self.request = Request.from_primitives(old.method, old.raw_url, old.headers, body)
+
     @property
     def now(self):
         return self.lab.clock()
@@ -105,7 +110,8 @@ def understand(lab, method, url, headers, body):
         raise LookupError("unsigned")
     access_key, region, signing = scope
     service = SIGNING_NAMES.get(signing.lower(), signing.lower())
-    headers = {key: value for key, value in headers.items() if key.lower() != "host"}
+    headers = {key: value for key, value in headers.items()
+               if key.lower() not in ("host", "content-length")}
     request = Request.from_primitives(method, aws_url(url, service, region), headers, body)
     try:
         operation, uri_params = get_service_router(service).match(request)
