@@ -3,6 +3,7 @@
 """Checks the options of components, every problem at once, with the nearest name for typing errors."""
 from __future__ import annotations
 
+import copy
 import difflib
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -23,7 +24,8 @@ def checked(path: str, given: dict, spec: dict, named: dict | None = None) -> tu
     if not isinstance(given, dict):
         return {}, [f"{path}: must be a dictionary"]
     known, problems = _known(path, given, spec)
-    validator = ArgumentSpecValidator(spec).validate(known)
+    # A copy: Ansible fills the defaults of an inner dictionary into the default itself.
+    validator = ArgumentSpecValidator(copy.deepcopy(spec)).validate(known)
     problems += [f"{path}: {text}" for text in validator.error_messages]
     options = validator.validated_parameters
     for option, inner in (named or {}).items():
