@@ -1,8 +1,8 @@
 """Failures by plan: data that says which call fails, when and how.
 
 A fault is a dictionary:
-  match  "ec2.CreateVpc", a pattern ("ec2.*", "*", "write", "read"), or a number N: the Nth write call
-         since the plan was set (1 is the first)
+  match  "ec2.CreateVpc", a pattern ("ec2.*", "*", "write", "read"), or a number N: the Nth
+         write call since the plan was set (1 is the first)
   nth    only the nth call that matches (1 is the first); default: every one
   times  how often it may strike; default 1, with rate unlimited
   rate   strike with this probability (seeded by the setting `seed`)

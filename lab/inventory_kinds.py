@@ -136,7 +136,8 @@ def providers(backend):
 # ---- the rest of moto --------------------------------------------------------------------------
 
 def buckets(backend):
-    return [{"id": name, "arn": item.arn, "tags": backend.tagger.get_tag_dict_for_resource(item.arn),
+    return [{"id": name, "arn": item.arn,
+             "tags": backend.tagger.get_tag_dict_for_resource(item.arn),
              "objects": len(item.keys)} for name, item in backend.buckets.items()]
 
 

@@ -36,7 +36,7 @@ def page(call, items, size=("maxResults", 100), token="nextToken"):
 
 
 def same_request(call, token_name, mismatch):
-    """The first answer to a client token, or None. The same token with other parameters is refused."""
+    """The first answer to a client token, or None; with other parameters it is refused."""
     token = call.params.get(token_name)
     if not token:
         return None
@@ -66,7 +66,7 @@ def role_of(call, arn):
 
 
 def role_usable(call, arn):
-    """A role is known to other services only a while after its creation (AWS_FACTS: propagation)."""
+    """A role is known to other services only a while after its creation (role_delay_ms)."""
     role = role_of(call, arn)
     if role is None:
         return None

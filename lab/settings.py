@@ -10,13 +10,13 @@ class Settings:
     throttle: bool = False         # published token buckets (data/rates.json)
     rates: dict = field(default_factory=dict)        # overrides: "ec2.CreateVpc": [burst, refill]
     visibility_ms: float = 0       # new objects are missing from answers that long
+    visibility_writes: bool = False  # writes do not know new objects either
     time_scale: float = 0          # 1 = AWS's real durations (data/durations.json), 0 = at once
     durations: dict = field(default_factory=dict)    # overrides in seconds, before time_scale
     role_delay_ms: float = 0       # a new IAM role cannot be assumed by a service that long
     quotas: dict = field(default_factory=dict)       # overrides of data/quotas.json
     deny: dict = field(default_factory=dict)         # access key or "*" -> ["ec2:CreateVpc", ...]
     addons_need_nodes: bool = True  # add-ons with replicas stay DEGRADED until nodes come
-    default_vpc: bool = True       # every region starts with AWS's default VPC
     validate: bool = True          # check requests against botocore's models
     faults: list = field(default_factory=list)       # see lab/faults.py
     seed: int = 0                  # of random faults

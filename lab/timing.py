@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jmespath
 
+from lab.calls import is_write
 from lab.errors import Refusal
 from lab.wire import parse_answer, serialize
 
@@ -93,8 +94,10 @@ class Visibility:
         return born is not None and call.now - born < delay
 
     def refuse(self, call):
-        """Asked for by name: not found yet."""
+        """Asked for by name: not found yet. Writes are refused only when the settings say so."""
         row = VISIBILITY["asked"].get(call.name)
+        if is_write(call.name) and not call.lab.settings.visibility_writes:
+            return
         asked = call.params.get(row["parameter"]) if row else None
         for name in asked if isinstance(asked, list) else [asked]:
             if name and self.hidden(call, name):

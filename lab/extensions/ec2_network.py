@@ -213,7 +213,8 @@ def check_local(backend, table, destination, operation):
                       "destinationCidrBlock is invalid. This is not a valid CIDR block.")
     blocks = [ipaddress.ip_network(backend.get_vpc(table.vpc_id).cidr_block)]
     if operation == "CreateRoute" and network in blocks:
-        raise Refusal("RouteAlreadyExists", f"The route identified by {destination} already exists.")
+        raise Refusal("RouteAlreadyExists",
+                      f"The route identified by {destination} already exists.")
 
 
 @guard("ec2", "AssociateRouteTable")

@@ -245,7 +245,8 @@ def move(call, node):
 def delete(call):
     node, asked = node_of(call), call.params
     if node["CacheClusterStatus"] in ("creating", "deleting"):
-        raise state(f"Cache cluster {node['CacheClusterId']} is not in a valid state to be deleted.")
+        raise state(f"Cache cluster {node['CacheClusterId']} is not in a valid state to be "
+                    "deleted.")
     if node["ReplicationGroupId"]:
         raise state(f"Cluster {node['CacheClusterId']} belongs to a replication group: use "
                     "DecreaseReplicaCount or DeleteReplicationGroup")

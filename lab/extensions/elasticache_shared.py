@@ -62,7 +62,8 @@ def by_arn(call):
         for item in call.store.table(f"elasticache.{kind}").values():
             if item["ARN"] == arn:
                 return item
-    code = "ReplicationGroupNotFoundFault" if ":replicationgroup:" in arn else "CacheClusterNotFound"
+    group = ":replicationgroup:" in arn
+    code = "ReplicationGroupNotFoundFault" if group else "CacheClusterNotFound"
     raise Refusal(code, f"{arn} is either not present or not available.", 404)
 
 
@@ -230,11 +231,12 @@ def create_parameters(call):
     if name in table:
         raise Refusal("CacheParameterGroupAlreadyExists", f"Parameter group {name} already exists")
     check_name("CacheParameterGroupName", name.replace(".", "-"), 255)
-    if call.params["CacheParameterGroupFamily"] not in families():
-        raise value_error(f"CacheParameterGroupFamily {call.params['CacheParameterGroupFamily']} is "
-                          "not a valid parameter group family.")
+    family = call.params["CacheParameterGroupFamily"]
+    if family not in families():
+        raise value_error(f"CacheParameterGroupFamily {family} is not a valid parameter group "
+                          "family.")
     table[name] = {"CacheParameterGroupName": name, "IsGlobal": False,
-                   "CacheParameterGroupFamily": call.params["CacheParameterGroupFamily"],
+                   "CacheParameterGroupFamily": family,
                    "Description": call.params["Description"], "_values": {},
                    "ARN": call.arn("elasticache", f"parametergroup:{name}"),
                    "_tags": tags_asked(call)}

@@ -191,7 +191,11 @@ DETAILS = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
 
 @amend("iam", "GetAccountAuthorizationDetails")
 def pages(call, result):
-    """moto answers one endless page."""
+    """moto answers one endless page, in any order, and policies without their names."""
+    names = {p.arn: p for p in call.backend("iam").managed_policies.values()}
+    for row in result.get("Policies") or []:
+        row.update(PolicyName=names[row["Arn"]].name, PolicyId=names[row["Arn"]].id)
+    result["Policies"] = sorted(result.get("Policies") or [], key=lambda row: row["Arn"])
     rows = [(name, row) for name in DETAILS for row in result.get(name) or []]
     start = int(call.params.get("Marker") or 0)
     end = start + int(call.params.get("MaxItems") or 100)

@@ -1,5 +1,6 @@
-"""SQS, EventBridge, Secrets Manager and ECR: what they refuse and moto lets pass. Sources:
-API_CreateQueue, API_SetQueueAttributes, API_PutTargets, API_CreateSecret, API_PutLifecyclePolicy."""
+"""SQS, EventBridge, Secrets Manager and ECR: what they refuse and moto lets pass.
+Sources: API_CreateQueue, API_SetQueueAttributes, API_PutTargets, API_CreateSecret,
+API_PutLifecyclePolicy."""
 
 import json
 import re

@@ -141,7 +141,9 @@ def storage_key(call, asked):
         kit.need_key(call, key, Refusal("KMSKeyNotAccessibleFault",
                                         f"The specified KMS key [{key}] does not exist"))
         return key
-    return call.arn("kms", f"key/{kit.hex_id(8)}-aws-rds") if asked.get("StorageEncrypted") else None
+    if asked.get("StorageEncrypted"):
+        return call.arn("kms", f"key/{kit.hex_id(8)}-aws-rds")
+    return None
 
 
 # ---- the managed master password: AuroraUserGuide/rds-secrets-manager.html --------------------

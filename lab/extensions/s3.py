@@ -1,5 +1,5 @@
-"""S3: what it refuses and moto lets pass. Sources: AmazonS3/latest/userguide/bucketnamingrules.html,
-the Errors of the API reference."""
+"""S3: what it refuses and moto lets pass. Sources: bucketnamingrules.html of the user guide, the
+Errors of the API reference."""
 
 import ipaddress
 import json

@@ -1,5 +1,6 @@
-"""S3 buckets' settings where moto differs from AWS: tags at creation, defaults of new buckets, other
-accounts' buckets, lifecycle rules kept and checked as they are, Intelligent-Tiering configurations.
+"""S3 buckets' settings where moto differs from AWS: tags at creation, defaults of new buckets,
+other accounts' buckets, lifecycle rules kept and checked as they are, Intelligent-Tiering
+configurations.
 
 Sources: API_CreateBucket (Tags), API_PutBucketLifecycleConfiguration,
 API_PutBucketIntelligentTieringConfiguration, API_PutBucketPolicy, and the user guide's
