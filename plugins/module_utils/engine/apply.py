@@ -187,7 +187,8 @@ class Steps:
 
     def settle(self, wanted, live, fresh: bool = False):
         """The object once it is ready; `fresh`: what is known of it is out of date."""
-        patience = Patience(self.clock, wanted.seconds.get("create", 1))
+        usual, longest = wanted.seconds.get("create", 1), wanted.seconds.get("longest")
+        patience = Patience(self.clock, usual, self.clock.now() + longest if longest else 0)
         now = None if fresh else live
         while now is None or (wanted.ready and not search(wanted.ready, now)):
             if now is not None and wanted.failed and search(wanted.failed, now):

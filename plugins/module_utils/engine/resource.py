@@ -119,7 +119,7 @@ class Resource:
     ready = failed = leaving = gone = ""  # JMESPath acceptors of the live object's state
     reason = ""  # JMESPath of the explanation of a failed state
     patience = ()  # patterns of errors of create() and updaters that only time heals
-    seconds = {}  # usual duration: {"create": s, "delete": s}
+    seconds = {}  # usual duration: {"create": s, "delete": s}; "longest": when to give up on it
     outputs = {}  # name -> JMESPath of what a user or another role wants to know
     external = False  # only looked up, never written
 
@@ -242,7 +242,10 @@ def resolve(value, lives: dict, of: str = ""):
     if isinstance(value, dict):
         return {k: resolve(v, lives, of) for k, v in value.items()}
     if isinstance(value, (list, tuple, set)):
-        return [resolve(v, lives, of) for v in value]
+        found = [(v, resolve(v, lives, of)) for v in value]
+        return [part for v, plain in found  # a pattern in a list stands for all that it finds
+                for part in (plain if isinstance(v, Lookup) and isinstance(plain, list)
+                             else [plain])]
     return value
 
 
