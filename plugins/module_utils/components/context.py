@@ -7,7 +7,8 @@ from ..engine.resource import KEY, OWNER, Lookup, Resource
 from ..types.kms import Key
 
 PARTITIONS = (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"))
-NAME_FIELDS = ("name", "group_name", "role_name", "bucket", "cluster_name", "nodegroup_name")
+NAME_FIELDS = ("name", "group_name", "role_name", "policy_name", "instance_profile_name", "bucket",
+               "queue_name", "cluster_name", "nodegroup_name")
 
 
 class Stack:
@@ -40,6 +41,18 @@ class Stack:
     def name(self, *parts: str) -> str:
         """A name by the rule {project}-{environment}-{resource-type}-{identifier}."""
         return "-".join([self.id, *[p for p in parts if p]])
+
+    def filled(self, value):
+        """A structure of options with {account_id}, {region}, {partition} and {stack} put in."""
+        if isinstance(value, dict):
+            return {self.filled(k): self.filled(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self.filled(v) for v in value]
+        if isinstance(value, str):
+            for name, text in (("account_id", self.account_id), ("region", self.region),
+                               ("partition", self.partition), ("stack", self.id)):
+                value = value.replace(f"{{{name}}}", text or "")
+        return value
 
     def add(self, component: str, resources) -> list[Resource]:
         """Puts the resources of a component into the graph, with their tags."""

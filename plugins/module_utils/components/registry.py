@@ -3,10 +3,20 @@
 """All components, in the order in which a person would think of them."""
 from __future__ import annotations
 
-from . import ecr_repositories, network, s3_buckets
+from . import (
+    ecr_repositories, efs, iam_roles, karpenter, kms_keys, log_groups, network, s3_buckets, secrets,
+    security_groups,
+)
 
 COMPONENTS = {
     "network": network,
+    "security_groups": security_groups,
+    "iam_roles": iam_roles,
+    "kms_keys": kms_keys,
+    "secrets": secrets,
+    "log_groups": log_groups,
+    "karpenter": karpenter,
     "s3_buckets": s3_buckets,
     "ecr_repositories": ecr_repositories,
+    "efs": efs,
 }

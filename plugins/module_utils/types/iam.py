@@ -25,7 +25,7 @@ class ManagedPolicy(Declared):
 
     policy_name: str = create_only("PolicyName")
     path: str = create_only("Path")
-    description: str = create_only("Description")
+    description: str = attr("", param="Description", initial=True)  # AWS never changes it
     policy_document: dict = attr("PolicyVersionList[?IsDefaultVersion].Document | [0]",
                                  same=policies.same)
 

@@ -7,7 +7,7 @@ from ..clients.tags import pairs
 from ..engine.errors import Denied
 from ..engine.resource import KEY, OWNER, attr, create_only, updates
 from . import policies
-from .declared import Declared, given
+from .declared import Declared, agrees, given
 
 SLOW_MIRROR = (r"MalformedPolicyDocument\w* .*principal",)  # a role that is seconds old
 
@@ -47,15 +47,15 @@ class Key(Declared):
         aliases = scan.of(Alias).items
         targets = {a["TargetKeyId"]: a["AliasName"] for a in aliases if "TargetKeyId" in a}
         names = set(scan.names(Alias))
-        ours = {arn.split("/")[-1] for arn in api.tagged("kms:key")}
-        ours |= {key for key, name in targets.items()
-                 if name in names or name.startswith(f"alias/{scan.owner}-")}
-        found = api.map(lambda key: cls._read(api, key, wanted), sorted(ours))
+        late = {arn.split("/")[-1]: tags for arn, tags in api.tagged("kms:key").items()}
+        ours = {*late, *(key for key, name in targets.items()
+                         if name in names or name.startswith(f"alias/{scan.owner}-"))}
+        found = api.map(lambda key: cls._read(api, key, wanted, late.get(key)), sorted(ours))
         if wanted.keys() - {cls.tags_of(item).get(KEY) for item in found}:
             keys = {k["KeyId"] for k in api.pages("kms", "list_keys", "Keys", Limit=1000)}
             strays = api.map(lambda key: cls._stray(api, key),
                              sorted(keys - targets.keys() - ours))
-            found += [cls._read(api, item["KeyId"], wanted) for item in strays
+            found += [cls._read(api, item["KeyId"], wanted, None) for item in strays
                       if cls.tags_of(item).get(OWNER) == scan.owner]
         return found
 
@@ -69,10 +69,11 @@ class Key(Declared):
         return {"KeyId": key, "Tags": tags}
 
     @classmethod
-    def _read(cls, api, key: str, wanted: dict) -> dict:
-        """Everything that is asked of one key."""
+    def _read(cls, api, key: str, wanted: dict, late: dict | None) -> dict:
+        """Everything that is asked of one key; `late`: its tags by the tagging API."""
         item = api.kms.describe_key(KeyId=key)["KeyMetadata"]
-        item["Tags"] = api.pages("kms", "list_resource_tags", "Tags", KeyId=key)
+        item["Tags"] = late if agrees(wanted.get((late or {}).get(KEY)), late) else \
+            api.pages("kms", "list_resource_tags", "Tags", KeyId=key)
         asked = given(wanted.get(cls.tags_of(item).get(KEY)))
         if "policy" in asked:
             item["Policy"] = api.kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"]

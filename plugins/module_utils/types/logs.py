@@ -44,7 +44,9 @@ class LogGroup(Declared):
 
     def create(self, api):
         super().create(api)
-        return {"logGroupName": self.name}
+        partition = api.session.get_partition_for_region(api.region)
+        place = f"arn:{partition}:logs:{api.region}:{api.account_id}"
+        return {"logGroupName": self.name, "arn": f"{place}:log-group:{self.name}:*"}
 
     @updates("retention_in_days")
     def retain(self, api, live):
