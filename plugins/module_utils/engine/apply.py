@@ -221,15 +221,13 @@ class Steps:
         live = yield from self.settle(wanted, live)
         while changed := diff(wanted, live):
             looks = looks + 1 if changed == before else 0
-            if looks >= LOOKS:
+            if looks % LOOKS:  # what was read may be older than what was written
+                yield Pause(2.0 ** (looks % LOOKS))
+            elif looks and (not lost or looks > 2 * LOOKS):
                 raise lost or Failure(f"{', '.join(changed)} did not take the wanted value")
-            if looks:  # what was read may be older than what was written
-                yield Pause(2.0 ** looks)
-                live = yield from self.settle(wanted, live, fresh=True)
-                if not lost or diff(wanted, live) != changed:
-                    continue
-            before = changed
-            lost = yield from self.change(wanted, live, changed)
+            else:
+                before = changed
+                lost = yield from self.change(wanted, live, changed)
             live = yield from self.settle(wanted, live, fresh=True)
         return live
 

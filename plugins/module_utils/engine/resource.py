@@ -273,8 +273,8 @@ def canonical(value):
     """A comparable form: order of lists, key order and empty values do not count."""
     if isinstance(value, dict):
         value = {k: canonical(v) for k, v in value.items()}
-        return json.dumps({k: v for k, v in value.items() if v not in (None, "", False, 0)},
-                          sort_keys=True, default=str) if value else ""
+        value = {k: v for k, v in value.items() if v not in (None, "", False, 0)}
+        return json.dumps(value, sort_keys=True, default=str) if value else ""
     if isinstance(value, (list, tuple, set)):
         return json.dumps(sorted((canonical(v) for v in value), key=str), default=str) \
             if value else ""
