@@ -22,6 +22,13 @@ def need_available(found):
                       f"{found.file_system_id} is in the state {found.life_cycle_state}", 409)
 
 
+@guard("efs", "DescribeFileSystemPolicy", "DescribeLifecycleConfiguration",
+       "DescribeMountTargets")
+def known(call):
+    if call.params.get("FileSystemId"):
+        file_system(call)
+
+
 @guard("efs", "CreateFileSystem")
 def check_file_system(call):
     backend, asked = call.backend("efs"), call.params
