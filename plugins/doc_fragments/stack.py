@@ -81,9 +81,36 @@ options:
   waivers:
     description:
       - Findings of the validator to let pass. The key is the finding's id, the value a dictionary with
-        C(reason) and C(until) (a date, C(YYYY-MM-DD)).
+        C(reason) and C(until) (a date, C(YYYY-MM-DD)). All findings are in C(docs/findings.md).
+      - One that has expired, has no reason or names no finding is itself an error.
     type: dict
     default: {}
+  production:
+    description:
+      - Whether customers use the stack; the validator then warns of what only a trial may do, such as
+        deletion protection that is off.
+    type: bool
+    default: false
+  capacity:
+    description:
+      - What is to run in the cluster, for the validator alone. It adds it up against the nodes.
+    type: dict
+    suboptions:
+      pods:
+        description:
+          - Name to a dictionary with C(nodegroup) (the group that they run on), C(replicas) (default 1),
+            C(cpu) and C(memory) (requests of each, such as V(500m) and V(2Gi)).
+        type: dict
+        default: {}
+      gpu_limit:
+        description:
+          - GPUs at which the pools of nodes stop, such as the limit of Karpenter's NodePool.
+          - Without it the node groups at their most are counted.
+        type: int
+      gpu_quotas:
+        description: Namespace to the GPUs that its quota allows.
+        type: dict
+        default: {}
   plan_file:
     description:
       - Where to write the plan as JSON. It holds no secret, for no plan does.

@@ -22,7 +22,7 @@ from .engine.plan import Plan, Policy, destroy, kind_of, plan
 from .engine.resource import KEY, Lookup, Resource, field_types, jmespath
 from .engine.scan import Scan
 from .engine.wait import Clock
-from . import report
+from . import report, validate
 from .options import checked, nearest
 
 COMMON = dict(
@@ -38,7 +38,7 @@ COMMON = dict(
     allow_data_loss=dict(type="list", elements="str", default=[]),
     lease_bucket=dict(type="str"),
     lease_takeover=dict(type="bool", default=False),
-    waivers=dict(type="dict", default={}),
+    **validate.OPTIONS,
     plan_file=dict(type="path"),
 )
 PROGRESS = "GROUNDWORK_PROGRESS"  # a file that the action plugin reads while the module runs
@@ -108,6 +108,7 @@ class Session:
         self.clock = Clock()
         self.api = self._connect()
         self.stack = self._stack()
+        self.validator = validate.Validator(module, self.stack)
         self.resources = self._build(given)
 
     def _connect(self) -> Aws:
@@ -139,21 +140,25 @@ class Session:
         if problems:
             raise Refused(problems)
         self.stack.options = options
-        resources = []
+        refused, resources = self.validator.options(options), []
         for name in (n for n in self.components if n in options):
             try:
                 resources += self.stack.add(name, self.components[name].build(options[name],
                                                                               self.stack))
             except ValueError as error:
                 problems += [f"{name}: {line}" for line in str(error).splitlines()]
-        if problems:
-            raise Refused(problems)
+            except (LookupError, TypeError):
+                if not refused:  # else the rules have told what it stumbled over
+                    raise
+        if refused or problems:
+            raise Refused(refused + problems)
         return resources
 
     def converge(self) -> dict:
         """The result of the module."""
         self._guard()
         current = self._plan()
+        self.validator.plan(current, self.api)
         self._write_plan(current)
         lease, outcomes = None, {}
         if current.steps and not self.module.check_mode:
@@ -243,6 +248,7 @@ class Session:
         failed = {s: o for s, o in outcomes.items() if o.state != "done"}
         result = dict(
             self._facts(current), changed=bool(current.steps), outputs=report.outputs(current),
+            findings=[f.as_dict() for f in self.validator.found],
             failed_steps=bool(failed), results={s: {"state": o.state, "why": o.why, "seconds": round(o.seconds, 1)}
                      for s, o in outcomes.items()})
         if self.module._diff:

@@ -87,6 +87,18 @@ outputs:
   returned: success
   type: dict
   sample: {"network/vpc/main": {id: vpc-0a1b2c3d4e5f67890, cidr_block: 10.0.0.0/16}}
+findings:
+  description: What the validator found that did not stop the run, each with its id and replacement.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id: {description: Id of the finding., type: str}
+    severity: {description: "V(error) when it is waived, else V(warning).", type: str}
+    path: {description: Place in the options., type: str}
+    message: {description: What is wrong., type: str}
+    replacement: {description: What to write instead., type: str}
+    waived: {description: Whether the stack waives it., type: bool}
 calls:
   description: API calls of the run.
   returned: success

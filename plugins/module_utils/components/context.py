@@ -17,6 +17,8 @@ class Stack:
     `account_id` may be unknown to a component that is used alone; it is asked from AWS before.
     """
 
+    production = False  # what customers use; some rules are stricter then
+
     def __init__(self, product: str, environment: str, region: str, account_id: str,
                  tags: dict | None = None):
         self.product, self.environment = product, environment

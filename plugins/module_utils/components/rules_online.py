@@ -1,0 +1,174 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rules over the changes of a plan; what only AWS knows they ask from `facts`, when they need it.
+
+`see.creates` are the keys that the plan creates, `see.updates` key -> {field: (live, wanted)}.
+A stack that stays as it is asks nothing.
+"""
+from __future__ import annotations
+
+from . import tables
+from .findings import ERROR, WARNING, View, nearest, rule
+from .rules_nodes import groups, is_spot, minor
+
+RULES: list = []
+CLUSTER = "eks_cluster/cluster/main"
+
+
+def wanted_version(see: View) -> str | None:
+    """The Kubernetes version that a plan brings, when it brings one."""
+    changed = see.updates.get(CLUSTER, {}).get("version")
+    if changed:
+        return str(changed[1])
+    version = see.part("eks_cluster").get("version")
+    return str(version) if version and CLUSTER in see.creates else None
+
+
+@rule(RULES, "eks-version-step", ERROR, "go up one minor at a time", decision=1)
+def version_step(see: View, _facts):
+    """A Kubernetes version below the cluster's, or more than one minor above it"""
+    live, wanted = see.updates.get(CLUSTER, {}).get("version", (None, None))
+    now, then = minor(live), minor(wanted)
+    if not now or not then:
+        return
+    if then < now:
+        yield ("eks_cluster.version", f"the cluster runs {live}, EKS cannot go back to {wanted}",
+               f"set {live} or a later version")
+    elif then > (now[0], now[1] + 1):
+        yield ("eks_cluster.version", f"the cluster runs {live}, {wanted} is {then[1] - now[1]} "
+               "minors above", f"set {now[0]}.{now[1] + 1} first")
+
+
+@rule(RULES, "eks-version-offered", ERROR, "choose a version that EKS offers", decision=1)
+def version_offered(see: View, facts):
+    """A Kubernetes version that EKS does not offer in the region"""
+    version = wanted_version(see)
+    offered = facts.cluster_versions() if version else None
+    if offered and version not in offered:
+        yield ("eks_cluster.version", f"EKS does not offer {version} in {see.stack.region}",
+               f"choose one of {', '.join(sorted(offered, key=minor, reverse=True))}")
+
+
+def asked_types(see: View) -> list[tuple[str, str, list]]:
+    """(path, instance type, zones) of the node groups that a plan creates."""
+    return [(f"{path}.instance_types", kind, zones) for path, name, group, zones in groups(see)
+            if f"eks_nodegroups/nodegroup/{name}" in see.creates
+            for kind in group.get("instance_types") or ()]
+
+
+@rule(RULES, "instance-type-offered", ERROR, "choose another instance type or zone")
+def type_offered(see: View, facts):
+    """An instance type that no zone of its node group has"""
+    asked = asked_types(see)
+    offered = facts.offered_zones(kind for _path, kind, _zones in asked) if asked else None
+    for path, kind, zones in asked if offered is not None else ():
+        there = offered.get(kind) or set()
+        if not there:
+            yield path, f"{see.stack.region} has no {kind}"
+        elif zones and not there & {*zones}:
+            yield (path, f"{kind} is in none of {', '.join(zones)}",
+                   f"zones that have it: {', '.join(sorted(there))}")
+
+
+@rule(RULES, "instance-type-zones", WARNING, "name more instance types, or the zones that have it")
+def type_zones(see: View, facts):
+    """An instance type that some zones of its node group do not have"""
+    asked = asked_types(see)
+    offered = facts.offered_zones(kind for _path, kind, _zones in asked) if asked else None
+    for path, kind, zones in asked if offered is not None else ():
+        there = offered.get(kind) or set()
+        missing = sorted({*zones} - there)
+        if there & {*zones} and missing:
+            yield path, f"{', '.join(missing)} do not have {kind}"
+
+
+def demands(see: View, facts):
+    """(path, quota, how many are wanted, how many are used) of what a plan creates."""
+    made = [key.rsplit("/", 1)[0] for key in see.creates]
+    for name, kind, path in (("vpcs", "network/vpc", "network"),
+                             ("elastic_ips", "network/elastic_ip", "network.nat_gateways")):
+        if count := made.count(kind):
+            yield path, name, count, facts.used(name) or 0
+    nats = [key for key in see.creates if key.startswith("network/nat_gateway/")]
+    there = (facts.nat_zones() or []) if nats else []
+    for key in sorted(nats):
+        used = len([z for z in there if z[-1:] == key[-1]])
+        yield "network.nat_gateways", "nat_gateways", 1, used
+    yield from gpu_demands(see)
+
+
+def gpu_demands(see: View):
+    """vCPUs of GPU groups at their most, of those that a plan creates or lets grow."""
+    wanted = {}
+    for path, name, group, _zones in groups(see):
+        key = f"eks_nodegroups/nodegroup/{name}"
+        grows = {"max_size", "scaling_config"} & {*see.updates.get(key, ())}
+        sizes = [s for s in map(tables.size, group.get("instance_types") or ())
+                 if s and s["gpus"]]
+        if sizes and (key in see.creates or grows):
+            which = "gpu_spot" if is_spot(group) else "gpu_on_demand"
+            most = max(s["cpus"] for s in sizes) * (scaling(group).get("max_size") or 0)
+            wanted[which] = (path, wanted.get(which, ("", 0))[1] + most)
+    for which, (path, cpus) in wanted.items():
+        if cpus:
+            yield path, which, cpus, 0
+
+
+def scaling(group: dict) -> dict:
+    """The sizes of a group, wherever its options keep them."""
+    return group.get("scaling_config") or group
+
+
+@rule(RULES, "quota", ERROR, "ask AWS for a higher quota, or want less")
+def quota(see: View, facts):
+    """More VPCs, Elastic IPs, NAT gateways in a zone or GPU vCPUs than the account's quota"""
+    for path, name, count, used in demands(see, facts):
+        service, code, _default, title = tables.QUOTAS[name]
+        limit = facts.quota(service, code)
+        if limit is not None and used + count > limit:
+            yield (path, f"{title}: {used} used and {count} wanted, the quota is {limit:g}",
+                   f"ask AWS for a higher quota {code}, or want less")
+
+
+@rule(RULES, "quota-default", WARNING, "allow servicequotas:GetServiceQuota, or compare by hand")
+def quota_default(see: View, facts):
+    """The same against AWS's defaults, where the account's quotas cannot be read"""
+    for path, name, count, used in demands(see, facts):
+        service, code, default, title = tables.QUOTAS[name]
+        if facts.quota(service, code) is None and used + count > default:
+            yield (path, f"{title}: {used} used and {count} wanted, AWS's default quota {code} is "
+                   f"{default} and the account's own cannot be read")
+
+
+@rule(RULES, "db-engine-version", ERROR, "choose a version that the region offers", decision=18)
+def engine_version(see: View, facts):
+    """A version of Aurora that RDS does not offer in the region"""
+    options = see.part("aurora_cluster")
+    version, engine = options.get("engine_version"), options.get("engine") or "aurora-postgresql"
+    asked = any(key.startswith("aurora_cluster/") for key in see.creates) or any(
+        "engine_version" in changed for key, changed in see.updates.items()
+        if key.startswith("aurora_cluster/"))
+    offered = facts.engine_versions(engine) if asked and version else None
+    if offered and not matches(str(version), offered):
+        yield ("aurora_cluster.engine_version",
+               f"RDS does not offer {engine} {version} in {see.stack.region}",
+               closest(str(version), offered))
+
+
+def matches(version: str, offered: list[str]) -> bool:
+    """Whether a version, or a major version alone, is offered."""
+    return any(o == version or o.startswith(f"{version}.") for o in offered)
+
+
+def closest(version: str, offered: list[str]) -> str:
+    """The nearest offered version of the same major, named as the replacement."""
+    major = version.split(".")[0]
+    same = sorted((o for o in offered if o.split(".")[0] == major), key=numbers)
+    after = [o for o in same if numbers(o) >= numbers(version)]
+    best = (after or same[::-1] or [""])[0]
+    return f"use {best}" if best else nearest(version, offered)
+
+
+def numbers(version: str) -> list[int]:
+    """15.10 -> [15, 10]."""
+    return [int(part) if part.isdigit() else 0 for part in version.split(".")]
