@@ -3,7 +3,6 @@
 """ecr_repositories: repositories of container images with their lifecycle and policy."""
 from __future__ import annotations
 
-import json
 import re
 
 from ..types.ecr import Repository
@@ -56,10 +55,7 @@ def _repository(name: str, given: dict, stack, problems: list) -> Repository:
     if encryption.get("kms_key") and encryption["encryption_type"] == "AES256":
         problems.append(f"{path}.encryption.kms_key: needs encryption_type KMS or KMS_DSSE")
     key = encryption.get("kms_key")
-    statements = given["policy_statements"]
-    if statements:
-        text = json.dumps(statements).replace("{account_id}", stack.account_id or "")
-        statements = json.loads(text)
+    statements = stack.filled(given["policy_statements"])
     return Repository(
         key=f"ecr_repositories/repository/{name}", repository_name=repository,
         tags=dict(given["tags"]), image_tag_mutability=given["image_tag_mutability"],

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 
 from ..types.ec2 import SecurityGroup, SecurityGroupRule, Subnet, Vpc
 from ..types.efs import AccessPoint, FileSystem, MountTarget
@@ -115,8 +114,8 @@ def _file_system(name: str, given: dict, stack) -> FileSystem:
     token = f"{stack.id}/{key}"
     if len(token) > 64:  # the most that AWS takes
         token = hashlib.sha256(token.encode()).hexdigest()
-    text = json.dumps(given["policy_statements"]).replace("{account_id}", stack.account_id or "")
-    statements = [*(TLS_ONLY if given["tls_only"] else ()), *json.loads(text)]
+    statements = [*(TLS_ONLY if given["tls_only"] else ()),
+                  *stack.filled(given["policy_statements"])]
     return FileSystem(
         key=key, creation_token=token, tags=dict(given["tags"]), encrypted=given["encrypted"],
         kms_key=stack.kms_key(given["kms_key"]) if given["kms_key"] else None,

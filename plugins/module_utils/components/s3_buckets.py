@@ -96,8 +96,7 @@ def build(options: dict, stack) -> list:
 
 def _bucket(name: str, given: dict, stack, problems: list) -> Bucket:
     path = f"buckets.{name}"
-    bucket = (given["bucket"] or stack.name("s3", name)).replace("{account_id}",
-                                                                 stack.account_id or "")
+    bucket = stack.filled(given["bucket"] or stack.name("s3", name))
     if not NAME.fullmatch(bucket):
         problems.append(f"{path}.bucket: {bucket} is not a bucket name; use 3 to 63 lower-case "
                         "letters, digits, hyphens and dots")
@@ -149,11 +148,10 @@ def _policy(given: dict, bucket: str, stack) -> dict:
     statements = [{"Sid": "DenyWithoutTls", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
                    "Resource": both, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}] \
         if given["tls_only"] else []
-    for statement in given["policy_statements"]:
-        text = json.dumps(statement).replace("{bucket_arn}", arn)
-        own = json.loads(text.replace("{account_id}", stack.account_id or ""))
-        statements.append(own if own.keys() & {"Resource", "NotResource"}
-                          else {**own, "Resource": both})
+    for statement in stack.filled(given["policy_statements"]):
+        own = statement if statement.keys() & {"Resource", "NotResource"} \
+            else {**statement, "Resource": ["{bucket_arn}", "{bucket_arn}/*"]}
+        statements.append(json.loads(json.dumps(own).replace("{bucket_arn}", arn)))
     return document(statements)
 
 

@@ -39,7 +39,7 @@ def read_part(api, bucket: dict, part: tuple) -> None:
     except Denied as failure:
         raise Denied(failure.code, f"for bucket {bucket['Name']}, which belongs to another account "
                      "(choose another name) or may not be read with these credentials",
-                     f"s3:{method}") from failure
+                     failure.operation) from failure
 
 
 def same_rules(wanted: list, live: list) -> bool:
