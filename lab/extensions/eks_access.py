@@ -163,6 +163,10 @@ def list_policies(call):
 
 # ---- pod identity ------------------------------------------------------------------------------
 
+SUMMARY = ("clusterName", "namespace", "serviceAccount", "associationArn", "associationId",
+           "ownerArn")
+
+
 def associate(call, cluster, asked, owner=None):
     """One association of a role with a service account."""
     role = kit.role_usable(call, asked["roleArn"])
@@ -219,7 +223,9 @@ def list_associations(call):
         if all(not asked.get(key) or item[key] == asked[key]
                for key in ("namespace", "serviceAccount"))]
     rows, token = kit.page(call, rows)
-    return {"associations": rows, "nextToken": token}
+    # API_PodIdentityAssociationSummary has neither role nor tags.
+    return {"associations": [{name: row[name] for name in SUMMARY} for row in rows],
+            "nextToken": token}
 
 
 @handler("eks", "UpdatePodIdentityAssociation")

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from . import (
-    ecr_repositories, efs, iam_roles, karpenter, kms_keys, log_groups, network, s3_buckets, secrets,
-    security_groups,
+    ecr_repositories, efs, eks_cluster, eks_nodegroups, iam_roles, karpenter, kms_keys, log_groups,
+    network, s3_buckets, secrets, security_groups,
 )
 
 COMPONENTS = {
@@ -13,6 +13,8 @@ COMPONENTS = {
     "security_groups": security_groups,
     "iam_roles": iam_roles,
     "kms_keys": kms_keys,
+    "eks_cluster": eks_cluster,
+    "eks_nodegroups": eks_nodegroups,
     "secrets": secrets,
     "log_groups": log_groups,
     "karpenter": karpenter,

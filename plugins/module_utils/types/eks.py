@@ -1,0 +1,438 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""EKS clusters: https://docs.aws.amazon.com/eks/latest/APIReference/."""
+from __future__ import annotations
+
+import json
+import re
+
+from ..engine.errors import NotFound, Refused
+from ..engine.resource import OWNER, Fact, attr, create_only, equal, search, updates
+from .declared import Declared
+from .ec2 import SecurityGroup, Subnet
+from .iam import Role, RolePolicyAttachment
+from .kms import Key
+from .logs import LogGroup
+
+MODES = ("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")  # a cluster only ever moves to the right
+LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
+# A role that is seconds old is not known everywhere; messages as EKS words them.
+SLOW_ROLE = (r"(?i)role\b.*does not exist", r"could not be assumed", r"Error in role params",
+             r"trusted entity is not correct", r"have the Amazon EKS Managed Policies",
+             r"IAM role's policy must include", r"principalArn is invalid",
+             r"does not allow pods\.eks\.amazonaws\.com")
+STRANGE = 'tags."groundwork:stack" == null'  # made by EKS itself or by somebody else
+
+
+def minor(version: str) -> tuple[int, ...]:
+    """1.34 -> (1, 34)."""
+    return tuple(int(part) for part in version.split("."))
+
+
+def _version(wanted: str, live: str) -> bool:
+    if minor(wanted) < minor(live):
+        raise Refused([f"eks_cluster.version: the cluster runs {live}, EKS cannot go back to "
+                       f"{wanted}; set version: '{live}' or newer"])
+    return wanted == live
+
+
+def _mode(wanted: str, live: str) -> bool:
+    if MODES.index(wanted) < MODES.index(live):
+        raise Refused([f"eks_cluster.authentication_mode: the cluster is at {live}, EKS cannot "
+                       f"go back to {wanted}; set authentication_mode: {live}"])
+    return wanted == live
+
+
+def _encryption(wanted: str, live: str | None) -> bool:
+    if live and wanted != live:
+        raise Refused([f"eks_cluster.encryption_key: secrets are encrypted with {live} and EKS "
+                       f"can neither change nor undo that; set encryption_key: {live}"])
+    return (wanted or None) == live
+
+
+def parsed(text: str):
+    """A JSON text as what it means; what is not JSON stays a text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def children(scan, kind: str, listing: tuple, param: str, member: str = "") -> list[dict]:
+    """What the stack's clusters hold of one kind: a list for each cluster, a call for each object.
+
+    `listing`: (method, JMESPath of the names); no list of EKS tells more than names.
+    """
+    api, pairs = scan.api, []
+    for cluster in scan.of(Cluster).items:
+        if cluster["status"] != "CREATING":
+            found = described(lambda name=cluster["name"]: api.pages(
+                "eks", *listing, clusterName=name))
+            pairs += [(cluster["name"], name) for name in found or ()]
+    describe = getattr(api.eks, f"describe_{kind}") if pairs else None
+    items = api.map(lambda pair: described(lambda: describe(
+        **{"clusterName": pair[0], param: pair[1]})[member or kind]), pairs)
+    return [item for item in items if item]
+
+
+def described(call):
+    """What a call tells, or None when its object is not there (any more)."""
+    try:
+        return call()
+    except NotFound:
+        return None
+
+
+class Eks(Declared):
+    """An EKS object; a path like `scalingConfig.minSize` is also its place in the creation."""
+
+    service = "eks"
+    tags_path = "tags"
+    arn = ""  # JMESPath of the ARN, which takes the tags
+
+    def params(self):
+        found = {}
+        for name, meta in self.attrs.items():
+            value, path = getattr(self, name), meta.param or meta.path
+            if value is not None and not meta.later and re.fullmatch(r"\w+(\.\w+)?", path):
+                *way, last = path.split(".")
+                place = found.setdefault(way[0], {}) if way else found
+                place[last] = value
+        return found
+
+    def tagging(self):
+        return {"tags": self.tags} if self.tags else {}
+
+    @updates("tags")
+    def retag(self, api, live):
+        """Adds or overwrites our tags."""
+        api.eks.tag_resource(resourceArn=search(self.arn, live), tags=self.tags)
+
+
+class Cluster(Eks):
+    """A control plane. It holds no data of its own (what runs in it is declared elsewhere), so it
+    is not stateful; `deletion_protection` keeps it from being removed.
+    """
+
+    name: str = create_only("name")
+    role: Role | str = create_only("roleArn", of="Arn")
+    service_ipv4_cidr: str = create_only("kubernetesNetworkConfig.serviceIpv4Cidr")
+    ip_family: str = create_only("kubernetesNetworkConfig.ipFamily")
+    version: str = attr("version", same=_version, seconds=600)
+    subnets: list[Subnet] = attr("resourcesVpcConfig.subnetIds", seconds=120)
+    security_groups: list[SecurityGroup] = attr("resourcesVpcConfig.securityGroupIds", seconds=120)
+    endpoint_public_access: bool = attr("resourcesVpcConfig.endpointPublicAccess", seconds=120)
+    endpoint_private_access: bool = attr("resourcesVpcConfig.endpointPrivateAccess", seconds=120)
+    public_access_cidrs: list = attr("resourcesVpcConfig.publicAccessCidrs", seconds=120)
+    logging: list = attr("logging.clusterLogging[?enabled].types[]", seconds=120)
+    encryption_key: Key | str = attr("encryptionConfig[0].provider.keyArn", of="Arn",
+                                     same=_encryption, seconds=1200)
+    authentication_mode: str = attr("accessConfig.authenticationMode", same=_mode, seconds=120)
+    support_type: str = attr("upgradePolicy.supportType", seconds=120)
+    zonal_shift: bool = attr("zonalShiftConfig.enabled", seconds=120)
+    deletion_protection: bool = attr("deletionProtection", seconds=120)
+    # Matter at creation only.
+    bootstrap_cluster_creator_admin_permissions: bool = attr(
+        param="accessConfig.bootstrapClusterCreatorAdminPermissions")
+    bootstrap_self_managed_addons: bool = attr(param="bootstrapSelfManagedAddons")
+    log_group: LogGroup = attr()  # else EKS makes it, without an end
+    policies: list[RolePolicyAttachment] = attr()  # the role's: EKS asks for them at once
+
+    ref, identity, arn = "name", ("name",), "arn"
+    delete_first = True
+    ready, failed = "status=='ACTIVE'", "status=='FAILED'"
+    leaving, reason = "status=='DELETING'", "health.issues"
+    patience = SLOW_ROLE
+    seconds = {"create": 617, "delete": 200}  # medians of public logs
+    outputs = {"name": "name", "arn": "arn", "version": "version", "endpoint": "endpoint",
+               "certificate_authority": "certificateAuthority.data", "status": "status",
+               "oidc_issuer": "identity.oidc.issuer",
+               "security_group": "resourcesVpcConfig.clusterSecurityGroupId"}
+
+    @property
+    def protected(self):
+        return bool(self.deletion_protection)
+
+    @classmethod
+    def fetch(cls, scan):
+        """Clusters by their wanted names and those that the tagging API knows; else by prefix."""
+        api = scan.api
+        names = {*scan.names(cls), *(arn.split("/")[-1] for arn in api.tagged("eks:cluster"))} or {
+            name for name in api.pages("eks", "list_clusters", "clusters")
+            if name.startswith(f"{scan.owner}-")}
+        found = api.map(lambda name: described(
+            lambda: api.eks.describe_cluster(name=name)["cluster"]), sorted(names))
+        return [cluster for cluster in found if cluster]
+
+    def create(self, api):
+        call = self.params()
+        if self.logging:
+            call["logging"] = {"clusterLogging": [{"types": self.logging, "enabled": True}]}
+        if self.encryption_key:
+            call["encryptionConfig"] = self._encryption_config()
+        return api.eks.create_cluster(**call, **self.tagging())["cluster"]
+
+    def _encryption_config(self):
+        return [{"resources": ["secrets"], "provider": {"keyArn": self.encryption_key}}]
+
+    def _change(self, api, **part):
+        """One call changes one part; while it lasts EKS refuses the next."""
+        api.eks.update_cluster_config(name=self.name, **part)
+
+    @updates("version")
+    def upgrade(self, api, live):
+        """To the next minor version on the way; the one after follows when that is done."""
+        major, number = minor(live["version"])
+        api.eks.update_cluster_version(name=self.name, version=f"{major}.{number + 1}")
+
+    @updates("subnets", "security_groups")
+    def move(self, api, live):
+        """Where the control plane's interfaces are, and what is let in to them."""
+        self._change(api, resourcesVpcConfig={
+            "subnetIds": self.subnets or self.read("subnets", live),
+            "securityGroupIds": self.security_groups or []})
+
+    @updates("endpoint_public_access", "endpoint_private_access", "public_access_cidrs")
+    def open(self, api, live):
+        """From where the API server can be reached."""
+        names = ("endpoint_public_access", "endpoint_private_access", "public_access_cidrs")
+        self._change(api, resourcesVpcConfig={
+            self.attrs[n].path.split(".")[1]: getattr(self, n) for n in names
+            if getattr(self, n) is not None})
+
+    @updates("logging")
+    def log(self, api, live):
+        """Which logs go to CloudWatch."""
+        have = self.read("logging", live) or []
+        on = [t for t in self.logging if t not in have]
+        off = [t for t in have if t not in self.logging]
+        self._change(api, logging={"clusterLogging": [
+            {"types": types, "enabled": types is on} for types in (on, off) if types]})
+
+    @updates("encryption_key")
+    def encrypt(self, api, live):
+        """Envelope encryption of secrets, for good."""
+        api.eks.associate_encryption_config(clusterName=self.name,
+                                            encryptionConfig=self._encryption_config())
+
+    @updates("authentication_mode")
+    def authenticate(self, api, live):
+        """One step towards access entries only."""
+        step = MODES.index(live["accessConfig"]["authenticationMode"]) + 1
+        self._change(api, accessConfig={"authenticationMode": MODES[step]})
+
+    @updates("support_type")
+    def support(self, api, live):
+        """What happens when standard support of the version ends."""
+        self._change(api, upgradePolicy={"supportType": self.support_type})
+
+    @updates("zonal_shift")
+    def shift(self, api, live):
+        """Whether traffic may be moved away from a failing zone."""
+        self._change(api, zonalShiftConfig={"enabled": self.zonal_shift})
+
+    @updates("deletion_protection")
+    def protect(self, api, live):
+        """Whether EKS refuses to delete the cluster."""
+        self._change(api, deletionProtection=self.deletion_protection)
+
+    def delete(self, api, live):
+        """Lifts the protection that the stack no longer wants; EKS is busy with that for a while,
+        and the next attempt deletes."""
+        if live.get("deletionProtection") and self.deletion_protection is not None:
+            now = api.eks.describe_cluster(name=live["name"])["cluster"]
+            if now["deletionProtection"]:
+                self._change(api, deletionProtection=False)
+        api.eks.delete_cluster(name=live["name"])
+
+
+class AddonVersion(Fact):
+    """The version of an add-on that EKS offers for a Kubernetes version."""
+
+    kubernetes_version: str = attr("kubernetesVersion")
+    addon_name: str = attr("addonName")
+    choice: str = attr("choice")  # default or latest
+
+    identity = ("kubernetes_version", "addon_name", "choice")
+    ref = "addonVersion"
+
+    @classmethod
+    def fetch(cls, scan):
+        """One paged call for each Kubernetes version."""
+        found = []
+        for version in scan.names(cls):
+            for addon in scan.api.pages("eks", "describe_addon_versions", "addons",
+                                        kubernetesVersion=version):
+                choices = cls._choices(addon["addonVersions"], version)
+                found += [{"kubernetesVersion": version, "addonName": addon["addonName"],
+                           "choice": choice, "addonVersion": name}
+                          for choice, name in choices.items()]
+        return found
+
+    @staticmethod
+    def _choices(versions: list, kubernetes: str) -> dict:
+        default = [v["addonVersion"] for v in versions for c in v["compatibilities"]
+                   if c["clusterVersion"] == kubernetes and c.get("defaultVersion")]
+        names = [v["addonVersion"] for v in versions]
+        latest = max(names, key=lambda n: [int(part) for part in re.findall(r"\d+", n)])
+        return {"latest": latest, "default": (default or [latest])[0]}
+
+
+class PodIdentityAssociation(Eks):
+    """The role of a service account, given by the EKS Pod Identity agent."""
+
+    cluster: Cluster = create_only("clusterName")
+    namespace: str = create_only("namespace")
+    service_account: str = create_only("serviceAccount")
+    role: Role | str = attr("roleArn", of="Arn")
+    policies: list[RolePolicyAttachment] = attr()  # a pod that starts may use its role at once
+
+    ref, identity, arn = "associationId", ("cluster", "namespace", "service_account"), \
+        "associationArn"
+    member_of, ignore = "cluster", f"ownerArn || {STRANGE}"
+    delete_first = True
+    creates = ("create_pod_identity_association", "association")
+    patience = SLOW_ROLE
+    outputs = {"id": "associationId", "role": "roleArn"}
+
+    @classmethod
+    def fetch(cls, scan):
+        return children(scan, "pod_identity_association", (
+            "list_pod_identity_associations", "associations[].associationId"), "associationId",
+            "association")
+
+    @updates("role")
+    def assign(self, api, live):
+        """Another role, for pods that start from now on."""
+        api.eks.update_pod_identity_association(
+            clusterName=live["clusterName"], associationId=live["associationId"],
+            roleArn=self.role)
+
+    def delete(self, api, live):
+        api.eks.delete_pod_identity_association(clusterName=live["clusterName"],
+                                                associationId=live["associationId"])
+
+
+class Addon(Eks):
+    """An add-on. DEGRADED (no node has room for its pods) is a state to look at, not to wait in:
+    a change is what may heal it. An update that failed may be tried again."""
+
+    cluster: Cluster = create_only("clusterName")
+    addon_name: str = create_only("addonName")
+    addon_version: AddonVersion | str = attr("addonVersion", seconds=15)
+    configuration_values: dict = attr("configurationValues", read=parsed, seconds=15)
+    service_account_role: Role | str = attr("serviceAccountRoleArn", of="Arn", seconds=15)
+    resolve_conflicts: str = attr(param="resolveConflicts")
+    identities: list[PodIdentityAssociation] = attr()
+    nodes: list = attr()  # node groups that its pods need
+
+    ref, identity, arn = "addonArn", ("cluster", "addon_name"), "addonArn"
+    delete_first = dies_with_parent = True
+    creates = ("create_addon", "addon")
+    ready = "status=='ACTIVE' || status=='DEGRADED' || status=='UPDATE_FAILED'"
+    failed, leaving, reason = "status=='CREATE_FAILED'", "status=='DELETING'", "health.issues"
+    patience = SLOW_ROLE
+    seconds = {"create": 15, "delete": 5}
+    outputs = {"version": "addonVersion", "status": "status"}
+
+    @classmethod
+    def fetch(cls, scan):
+        return children(scan, "addon", ("list_addons", "addons"), "addonName")
+
+    def params(self):
+        found = super().params()
+        if self.configuration_values:
+            found["configurationValues"] = json.dumps(self.configuration_values, sort_keys=True)
+        else:
+            found.pop("configurationValues", None)
+        return found
+
+    @updates("addon_version", "configuration_values", "service_account_role")
+    def change(self, api, live):
+        """Version, configuration and role in one call; what is left out stays as it is."""
+        call = self.params()
+        if self.configuration_values is not None and \
+                not equal(self.configuration_values, self.read("configuration_values", live)):
+            call["configurationValues"] = json.dumps(self.configuration_values, sort_keys=True)
+        api.eks.update_addon(**call)
+
+    def delete(self, api, live):
+        api.eks.delete_addon(clusterName=live["clusterName"], addonName=live["addonName"])
+
+
+class AccessEntry(Eks):
+    """A principal that the API server lets in. Those without our tags are left alone."""
+
+    cluster: Cluster = create_only("clusterName")
+    principal: Role | str = create_only("principalArn", of="Arn")
+    entry_type: str = create_only("type")
+    kubernetes_groups: list = attr("kubernetesGroups")
+    username: str = attr("username")
+
+    ref, identity, arn = "principalArn", ("cluster", "principal"), "accessEntryArn"
+    member_of, ignore = "cluster", STRANGE
+    delete_first = dies_with_parent = True
+    creates = ("create_access_entry", "accessEntry")
+    patience = SLOW_ROLE
+    outputs = {"principal": "principalArn"}
+
+    @classmethod
+    def fetch(cls, scan):
+        modes = {c["accessConfig"]["authenticationMode"] for c in scan.of(Cluster).items}
+        return [] if modes <= {"CONFIG_MAP"} else children(
+            scan, "access_entry", ("list_access_entries", "accessEntries"), "principalArn",
+            "accessEntry")
+
+    @updates("kubernetes_groups", "username")
+    def change(self, api, live):
+        """Who the principal is inside the cluster."""
+        names = {"kubernetesGroups": self.kubernetes_groups, "username": self.username}
+        api.eks.update_access_entry(
+            clusterName=live["clusterName"], principalArn=live["principalArn"],
+            **{k: v for k, v in names.items() if v is not None})
+
+    def delete(self, api, live):
+        api.eks.delete_access_entry(clusterName=live["clusterName"],
+                                    principalArn=live["principalArn"])
+
+
+class AccessPolicy(Declared):
+    """An access policy of EKS on an access entry, for the cluster or for namespaces."""
+
+    cluster: Cluster = create_only("clusterName")
+    entry: AccessEntry = create_only("principalArn")
+    policy: str = create_only("policyArn")
+    namespaces: list = attr("accessScope.namespaces")
+
+    service, identity, member_of = "eks", ("entry", "policy"), "entry"
+    dies_with_parent = True
+
+    @classmethod
+    def fetch(cls, scan):
+        """A call for each entry that may have policies."""
+        api = scan.api
+
+        def policies(entry):
+            ids = {n: entry[n] for n in ("clusterName", "principalArn")}
+            found = described(lambda: api.pages("eks", "list_associated_access_policies",
+                                                "associatedAccessPolicies", **ids))
+            return [{**policy, **ids} for policy in found or ()]
+
+        entries = [e for e in scan.of(AccessEntry).items if e["type"] == "STANDARD"
+                   and (scan.asked(cls) or OWNER in e["tags"])]
+        return [policy for found in api.map(policies, entries) for policy in found]
+
+    def create(self, api):
+        self.associate(api, {})
+
+    @updates("namespaces")
+    def associate(self, api, live):
+        """Sets the policy with its scope, whether it is there or not."""
+        scope = {"type": "namespace", "namespaces": self.namespaces} if self.namespaces \
+            else {"type": "cluster"}
+        api.eks.associate_access_policy(clusterName=self.cluster, principalArn=self.entry,
+                                        policyArn=self.policy, accessScope=scope)
+
+    def delete(self, api, live):
+        api.eks.disassociate_access_policy(**{n: live[n] for n in (
+            "clusterName", "principalArn", "policyArn")})
