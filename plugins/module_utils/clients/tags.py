@@ -5,8 +5,9 @@ from __future__ import annotations
 
 
 def pairs(tags: dict, key: str = "Key", value: str = "Value") -> list[dict]:
-    """[{"Key": k, "Value": v}], without those that AWS reserves for itself."""
-    return [{key: k, value: v} for k, v in sorted(tags.items()) if not k.startswith("aws:")]
+    """[{"Key": k, "Value": v}], without those that AWS reserves for itself or nobody wants."""
+    return [{key: k, value: v} for k, v in sorted(tags.items())
+            if not k.startswith("aws:") and v is not None]
 
 
 def specification(kind: str, tags: dict) -> list[dict]:

@@ -55,8 +55,9 @@ def build(options: dict, stack) -> list:
                         "AWS Load Balancer Controller cannot tell which one is the nodes'")
     groups = {name: _group(name, given, stack, vpc, problems)
               for name, given in options["groups"].items()}
-    for name in tagged:
-        groups[name].tags[f"kubernetes.io/cluster/{cluster}"] = "owned"
+    for name, group in groups.items():  # None: a group that no longer has it loses it
+        group.tags.setdefault(f"kubernetes.io/cluster/{cluster}",
+                              "owned" if name in tagged else None)
     rules = [rule for name, given in options["groups"].items()
              for key, wanted in given["rules"].items()
              for rule in _rules((name, key), wanted, groups, problems)]
@@ -69,9 +70,7 @@ def build(options: dict, stack) -> list:
 
 
 def _group(name: str, given: dict, stack, vpc, problems: list) -> SecurityGroup:
-    tags = dict(given["tags"])
-    if given["karpenter_discovery"]:
-        tags["karpenter.sh/discovery"] = given["karpenter_discovery"]
+    tags = {"karpenter.sh/discovery": given["karpenter_discovery"], **given["tags"]}
     group = SecurityGroup(key=f"security_groups/security_group/{name}", vpc=vpc, tags=tags,
                           group_name=given["group_name"] or stack.name("sg", name),
                           description=given["description"] or f"{name} of {stack.id}")

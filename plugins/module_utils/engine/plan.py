@@ -182,7 +182,8 @@ class Survey:
         for parent in field_types(cls)[cls.member_of] & set(owned):
             for key, parent_live in owned[parent]:
                 if canonical(search(of or parent.ref, parent_live)) == parent_id:
-                    names = [str(cls.read(n, live)) for n in cls.identity if n != cls.member_of]
+                    names = [cls.read(n, live) for n in cls.identity if n != cls.member_of]
+                    names = [str(n) for n in names if n is not None]
                     own = "/".join(names or [str(search(cls.ref, live))])
                     key = f"{key.split('/')[0]}/{kind_of(cls)}/{key.split('/')[-1]}:{own}"
                     return key, parent_live

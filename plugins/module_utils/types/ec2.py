@@ -28,8 +28,11 @@ class Ec2(Declared):
 
     @updates("tags")
     def retag(self, api, live):
-        """Adds or overwrites our tags, never removes others'."""
-        api.ec2.create_tags(Resources=[search(self.ref, live)], Tags=pairs(self.tags))
+        """Adds or overwrites our tags, never removes others'; None: it must not be there."""
+        ids, unwanted = [search(self.ref, live)], [k for k, v in self.tags.items() if v is None]
+        api.ec2.create_tags(Resources=ids, Tags=pairs(self.tags))
+        if unwanted:
+            api.ec2.delete_tags(Resources=ids, Tags=[{"Key": key} for key in unwanted])
 
 
 class Vpc(Ec2):
