@@ -75,7 +75,8 @@ class World:
     def objects(self) -> set:
         """(kind, id) of everything in the account, from the emulator's own data."""
         found = self.lab.inventory()
-        return {(kind, item["id"]) for kind, items in found.items() for item in items}
+        return {(kind, item["id"]) for kind, items in found.items() for item in items
+                if not item["gone"]}
 
     def kinds(self) -> dict:
         """kind -> number of objects, but for the bucket of leases."""
@@ -142,7 +143,7 @@ def cases(component: str = "*") -> tuple:
     """(name, case) of every case file, in the order of the files."""
     found = []
     for path in sorted(PLANS.glob(f"{component}.yml")):
-        for case in yaml.safe_load(path.read_text())["cases"]:
+        for case in yaml.safe_load(path.read_text()).get("cases", ()):
             found.append((f"{path.stem}: {case['name']}", case))
     return tuple(found)
 

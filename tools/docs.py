@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import findings
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 BIN = Path(sys.executable).parent
@@ -127,6 +129,7 @@ def pages(found):
             text = role_page(name, page) if kind == "role" else plugin_page(name, page)
             result[DOCS / f"{kind}s" / f"{name}.md"] = NOTE + text
             index += f"* [{name}]({kind}s/{name}.md): {plain(summary_of(kind, page))}\n"
+    result[DOCS / "findings.md"] = NOTE + findings.page()
     result[DOCS / "reference.md"] = index
     return result
 
@@ -135,7 +138,7 @@ def present():
     """The pages that an earlier run wrote."""
     folders = [DOCS / f"{kind}s" for kind in KINDS]
     found = [path for folder in folders for path in folder.glob("*.md")]
-    return [path for path in [*found, DOCS / "reference.md"]
+    return [path for path in [*found, DOCS / "findings.md", DOCS / "reference.md"]
             if path.exists() and path.read_text().startswith(NOTE)]
 
 

@@ -141,7 +141,8 @@ def test_nothing_shipped_knows_the_lab():
         for path in (ROOT / folder).rglob("*.*"):
             if path.suffix in (".py", ".yml", ".j2"):
                 text = path.read_text().lower()
-                assert "moto" not in text.split() and "lab/" not in text and ".lab" not in text, path
+                words = ("moto", "lab/", ".lab")
+                assert not [w for w in words if w in text.replace("available", "")], path
 
 
 def test_init_files_are_empty():
@@ -155,8 +156,9 @@ def test_tasks_and_playbooks_are_short():
         assert len(path.read_text().splitlines()) < 60, path
 
 
-def test_every_module_is_in_the_action_group():
+def test_every_module_has_its_action_and_group():
     runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())
     modules = {p.stem for p in (ROOT / "plugins" / "modules").glob("*.py")}
     assert set(runtime["action_groups"]["all"]) == modules
-    assert set(runtime["plugin_routing"]["action"]) == modules - {"stack"}
+    actions = {p.stem for p in (ROOT / "plugins" / "action").glob("*.py")}
+    assert actions == modules - {"stack_info"}
