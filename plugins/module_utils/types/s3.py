@@ -60,8 +60,8 @@ class Bucket(Declared):
     public_access_block: dict = attr("PublicAccessBlock", later=True)
     sse_algorithm: str = attr("Encryption.ApplyServerSideEncryptionByDefault.SSEAlgorithm",
                               later=True)
-    kms_key: Key | str = attr("Encryption.ApplyServerSideEncryptionByDefault.KMSMasterKeyID", of="Arn",
-                        later=True)
+    kms_key: Key | str = attr("Encryption.ApplyServerSideEncryptionByDefault.KMSMasterKeyID",
+                              of="Arn", later=True)
     bucket_key_enabled: bool = attr("Encryption.BucketKeyEnabled", later=True)
     versioning: str = attr("Versioning", later=True,
                            same=lambda wanted, live: wanted == (live or "Suspended"))
