@@ -3,6 +3,7 @@
 import argparse
 import json
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -55,13 +56,18 @@ VERBS = {"start": start, "stop": stop, "status": status, "reset": show("POST", "
 
 def serve(launcher, options):
     """The server process itself; in the foreground."""
-    from lab.aws import Lab  # only here: a stop need not import moto
-    from lab.server import Server
+    from lab.settings import Settings
 
-    server = Server(Lab(data(options.settings)), options.port)
+    settings = Settings.of(data(options.settings))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    launcher.announce(server.server_address[1])
-    server.serve_forever()
+    door = socket.create_server(("127.0.0.1", options.port), backlog=128)
+    # Callers may knock from here on: they wait in the queue for the second that moto needs.
+    launcher.announce(door.getsockname()[1])
+    try:
+        from lab.server import serve_on
+        serve_on(door, settings)
+    finally:
+        launcher.file.unlink(missing_ok=True)
 
 
 def main():

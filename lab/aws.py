@@ -24,6 +24,7 @@ class Lab:
     """moto keeps its objects per process, so there is one Lab at a time: a new one starts empty."""
 
     moto = moto_side
+    current = None  # the one that moto's objects belong to
 
     def __init__(self, settings=None, clock=time.time, sleep=time.sleep):
         registry.load_extensions()
@@ -38,6 +39,7 @@ class Lab:
     def reset(self):
         """An empty AWS. Settings stay, the calls and the fault plan start again."""
         with self.lock:
+            Lab.current = self
             moto_side.reset()
             self.stores = {}
             self.marks = {}
@@ -101,6 +103,8 @@ class Lab:
     def _answer(self, call):
         if self.dead:
             raise Killed(*self.dead)
+        if Lab.current is not self:
+            raise RuntimeError("another Lab was made in this process, and has emptied this one")
         answer, write, fault = None, is_write(call.name), None
         try:
             try:

@@ -3,11 +3,18 @@
 import json
 import os
 import signal
+import sys
+import threading
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+from moto.core.routing import get_service_router
+
 from lab import processes
+from lab.aws import Lab
 from lab.errors import Drop, Killed
+from lab.wire import Answer
 
 CONTROL = "/_lab/"
 
@@ -16,9 +23,24 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, lab, port=0):
+    def __init__(self, lab, door):
         self.lab = lab
-        super().__init__(("127.0.0.1", port), Handler)
+        super().__init__(door.getsockname(), Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = door
+
+
+def serve_on(door, settings):
+    """Answer at a socket that listens already."""
+    lab = Lab(settings)
+    threading.Thread(target=warm_up, daemon=True).start()
+    Server(lab, door).serve_forever()
+
+
+def warm_up():
+    """Read the service models that every run needs, while the first caller still starts."""
+    for service in ("sts", "ec2", "iam", "s3", "eks"):
+        get_service_router(service)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -61,6 +83,12 @@ class Handler(BaseHTTPRequestHandler):
             lab.revive()
             self.kill(killed.args[1] if len(killed.args) > 1 else None)
             raise Drop from killed
+        except Drop:
+            raise
+        except Exception as error:  # the lab's own mistake: said, logged, and not hung up
+            traceback.print_exc(file=sys.stderr)
+            answer = Answer(500, {"Content-Type": "text/plain"},
+                            f"the lab failed: {error!r}".encode())
         self.send(answer.status, answer.headers, answer.body)
 
     def kill(self, pid):

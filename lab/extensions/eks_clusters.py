@@ -12,6 +12,10 @@ from lab.registry import handler
 CLUSTER_POLICY = "AmazonEKSClusterPolicy"
 CERTIFICATE = base64.b64encode(
     b"-----BEGIN CERTIFICATE-----\nlab\n-----END CERTIFICATE-----\n").decode()
+# Private ranges; those of documentation are not: userguide/config-cluster-endpoint.html
+INNER = [ipaddress.ip_network(text) for text in (
+    "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16",
+    "127.0.0.0/8", "fc00::/7", "fe80::/10")]
 LOG_TYPES = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
 
 
@@ -38,7 +42,7 @@ def check_endpoint(config):
         except ValueError as error:
             raise eks.invalid(f"The following CIDRs are invalid in publicAccessCidrs: [{cidr}]"
                               ) from error
-        if network.is_private and not network.is_global and network.prefixlen:
+        if any(network.subnet_of(inner) for inner in INNER if inner.version == network.version):
             raise eks.invalid(f"The following CIDRs are not allowed in publicAccessCidrs: [{cidr}]")
 
 

@@ -102,3 +102,18 @@ def known_principal(call, arn):
         raise Refusal("MalformedPolicyDocumentException",
                       "Policy contains a statement with one or more invalid principals.") \
             from refused
+
+
+@guard("kms", "ScheduleKeyDeletion")
+def check_window(call):
+    if not 7 <= call.params.get("PendingWindowInDays", 30) <= 30:
+        raise Refusal("ValidationException", "PendingWindowInDays must be from 7 to 30")
+
+
+@guard("kms", "GetKeyPolicy", "PutKeyPolicy")
+def default_policy_name(call):
+    """The only name is "default", and it need not be given; moto needs it."""
+    if call.params.setdefault("PolicyName", "default") != "default":
+        raise Refusal("NotFoundException", "No such policy exists")
+    call.replace_body(json.dumps({**json.loads(call.request.get_data()),
+                                  "PolicyName": "default"}).encode())

@@ -2,7 +2,7 @@
 
 from lab import kit
 from lab.errors import Refusal
-from lab.registry import guard, handler
+from lab.registry import after, amend, guard, handler
 
 # Source: API_PutRetentionPolicy, retentionInDays
 DAYS = {1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557,
@@ -25,6 +25,19 @@ def new_group(call):
     if call.params.get("kmsKeyId"):
         need_key(call)
     check_tags(call)
+
+
+@after("logs", "CreateLogGroup")
+def note_class(call):
+    group(call).log_group_class = call.params.get("logGroupClass") or "STANDARD"
+
+
+@amend("logs", "DescribeLogGroups")
+def show_class(call, result):
+    """API_LogGroup, logGroupClass"""
+    groups = call.backend("logs").groups
+    for row in result.get("logGroups") or []:
+        row["logGroupClass"] = getattr(groups[row["logGroupName"]], "log_group_class", "STANDARD")
 
 
 @guard("logs", "TagResource")

@@ -41,7 +41,7 @@ def client(launcher, service):
 def test_a_server_from_start_to_stop(launcher, tmp_path):
     begun = time.monotonic()
     state = launcher.start(settings={"quotas": {"vpcs": 50}})
-    assert time.monotonic() - begun < 5  # 0.6 s alone; machines of CI are busy
+    assert time.monotonic() - begun < 2
     assert launcher.start() == state
     ec2, s3 = client(launcher, "ec2"), client(launcher, "s3")
     ec2.create_vpc(CidrBlock="10.0.0.0/16")
