@@ -25,8 +25,8 @@ nothing waives. The number in the last column is that of the decision in the pro
 OPTIONS = "## By the options alone"
 ONLINE = """## By the plan and what AWS says
 
-These look at what a plan creates or changes. AWS is asked only for what they need, each thing once a
-run; a stack that stays as it is asks nothing.
+These look at what a plan creates or changes. AWS is asked only for what they need, each thing
+once a run; a stack that stays as it is asks nothing.
 """
 
 
@@ -34,7 +34,8 @@ def page():
     """The page as text."""
     sys.path.insert(0, str(ROOT / ".collections"))
     from ansible_collections.groundwork.aws.plugins.module_utils.components import rules
-    return "\n".join([INTRO, OPTIONS, "", *table(rules.RULES), "", ONLINE, *table(rules.ONLINE), ""])
+    return "\n".join([INTRO, OPTIONS, "", *table(rules.RULES), "", ONLINE,
+                      *table(rules.ONLINE), ""])
 
 
 def table(found):

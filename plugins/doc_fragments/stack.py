@@ -10,8 +10,8 @@ class ModuleDocFragment:
 options:
   product:
     description:
-      - What the team ships. With O(environment) it names the stack, C(product-environment), which is
-        the prefix of names and the owner in the tag C(groundwork:stack).
+      - What the team ships. With O(environment) it names the stack, C(product-environment), which
+        is the prefix of names and the owner in the tag C(groundwork:stack).
     type: str
     required: true
   environment:
@@ -26,14 +26,15 @@ options:
     type: str
   stack_tags:
     description:
-      - Tags for every object, beside C(Project), C(Environment), C(Component), C(ManagedBy), C(Name) and
-        the two by which the collection finds its objects, C(groundwork:stack) and C(groundwork:key).
+      - Tags for every object, beside C(Project), C(Environment), C(Component), C(ManagedBy),
+        C(Name) and the two by which the collection finds its objects, C(groundwork:stack) and
+        C(groundwork:key).
     type: dict
     default: {}
   state:
     description:
-      - V(present) makes live equal to the options. V(absent) removes everything of the stack that is
-        found, wanted or not; it needs O(confirm_destroy).
+      - V(present) makes live equal to the options. V(absent) removes everything of the stack that
+        is found, wanted or not; it needs O(confirm_destroy).
     type: str
     choices: [present, absent]
     default: present
@@ -43,7 +44,8 @@ options:
     type: str
   prune:
     description:
-      - Remove what carries the stack's tags and is no longer wanted. It is always shown in the plan.
+      - Remove what carries the stack's tags and is no longer wanted. It is always shown in the
+        plan.
       - What holds data is only removed when O(allow_data_loss) names it.
     type: bool
     default: false
@@ -55,8 +57,8 @@ options:
     default: []
   allow_replace:
     description:
-      - Keys (or patterns with C(*)) of objects that may be replaced when an option cannot be changed in
-        place.
+      - Keys (or patterns with C(*)) of objects that may be replaced when an option cannot be
+        changed in place.
     type: list
     elements: str
     default: []
@@ -68,8 +70,8 @@ options:
     default: []
   lease_bucket:
     description:
-      - S3 bucket for the lease that keeps two runs from changing one stack at a time. It is made when it
-        is not there and stays, for all stacks of the account.
+      - S3 bucket for the lease that keeps two runs from changing one stack at a time. It is made
+        when it is not there and stays, for all stacks of the account.
       - Default is C(groundwork-leases-ACCOUNT-REGION).
     type: str
   lease_takeover:
@@ -80,15 +82,16 @@ options:
     default: false
   waivers:
     description:
-      - Findings of the validator to let pass. The key is the finding's id, the value a dictionary with
-        C(reason) and C(until) (a date, C(YYYY-MM-DD)). All findings are in C(docs/findings.md).
+      - Findings of the validator to let pass. The key is the finding's id, the value a dictionary
+        with C(reason) and C(until) (a date, C(YYYY-MM-DD)). All findings are in
+        C(docs/findings.md).
       - One that has expired, has no reason or names no finding is itself an error.
     type: dict
     default: {}
   production:
     description:
-      - Whether customers use the stack; the validator then warns of what only a trial may do, such as
-        deletion protection that is off.
+      - Whether customers use the stack; the validator then warns of what only a trial may do, such
+        as deletion protection that is off.
     type: bool
     default: false
   capacity:
@@ -98,8 +101,8 @@ options:
     suboptions:
       pods:
         description:
-          - Name to a dictionary with C(nodegroup) (the group that they run on), C(replicas) (default 1),
-            C(cpu) and C(memory) (requests of each, such as V(500m) and V(2Gi)).
+          - Name to a dictionary with C(nodegroup) (the group that they run on), C(replicas)
+            (default 1), C(cpu) and C(memory) (requests of each, such as V(500m) and V(2Gi)).
         type: dict
         default: {}
       gpu_limit:

@@ -41,6 +41,7 @@ COMMON = dict(
     **validate.OPTIONS,
     plan_file=dict(type="path"),
 )
+UNLISTED = ("role", "managed_policy", "instance_profile", "oidc_provider")  # no tagging API for IAM
 PROGRESS = "GROUNDWORK_PROGRESS"  # a file that the action plugin reads while the module runs
 
 
@@ -146,7 +147,8 @@ class Session:
                 resources += self.stack.add(name, self.components[name].build(options[name],
                                                                               self.stack))
             except ValueError as error:
-                problems += [f"{name}: {line}" for line in str(error).splitlines()]
+                problems += [f"{name}: {line}" for line in str(error).splitlines()
+                             if not self.validator.told(f"{name}.{line}")]
             except (LookupError, TypeError):
                 if not refused:  # else the rules have told what it stumbled over
                     raise
@@ -212,8 +214,8 @@ class Session:
         strays = {key.split("/")[1] for key in tagged if key and key not in keys}
         members = [c for c in kinds.values()
                    if c.member_of and field_types(c)[c.member_of] & wanted]
-        roles = [kinds["role"]] if "role" in kinds and len(self.components) > 1 else []
-        return [*members, *roles, *(kinds[s] for s in sorted(strays) if s in kinds)]
+        unlisted = [kinds[k] for k in UNLISTED if k in kinds and len(self.components) > 1]
+        return [*members, *unlisted, *(kinds[s] for s in sorted(strays) if s in kinds)]
 
     def _apply(self, current: Plan, lease: Lease) -> dict:
         run = Run(current, Scan(self.api, self.stack.id, self.resources), self.clock)

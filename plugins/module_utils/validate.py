@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 
 from .clients.facts import Facts
 from .components import rules
@@ -69,6 +70,10 @@ class Validator:
         found = self._told(rules.online(see, Facts(api), self.params["waivers"]))
         if found:
             raise Refused(found)
+
+    def told(self, line: str) -> bool:
+        """Whether a component's own line is about a place where a rule has found an error."""
+        return any(re.match(rf"{re.escape(f.path)}\b", line) for f in rules.errors(self.found))
 
     def _told(self, found: list[Finding]) -> list[str]:
         """Shows warnings and keeps all; the lines of those that stop the run."""

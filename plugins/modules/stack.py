@@ -88,7 +88,7 @@ outputs:
   type: dict
   sample: {"network/vpc/main": {id: vpc-0a1b2c3d4e5f67890, cidr_block: 10.0.0.0/16}}
 findings:
-  description: What the validator found that did not stop the run, each with its id and replacement.
+  description: What the validator found that did not stop the run.
   returned: success
   type: list
   elements: dict

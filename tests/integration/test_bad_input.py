@@ -105,9 +105,9 @@ def test_destroy_without_confirmation():
 
 
 def test_quota_exceeded_in_the_middle():
-    world = World(quotas={"elastic_ips": 0})
-    result = refused(world, NETWORK, "create network/elastic_ip/nat-a: AddressLimitExceeded",
-                     writes=99)
+    world = World(quotas={"internet_gateways": 0})  # one that the validator does not ask for
+    result = refused(world, NETWORK, "create network/internet_gateway/main: "
+                     "InternetGatewayLimitExceeded", writes=99)
     assert result["results"]["network/subnet/private-a"]["state"] == "done"
     world.lab.set(quotas={})
     assert not world.run(NETWORK)["failed"]

@@ -36,7 +36,7 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """A row of a table of rules; `check(see)` yields (path, message) or (path, message, instead)."""
+    """A row of a table of rules; `check(see)` yields (path, message[, what to write instead])."""
 
     id: str
     severity: str

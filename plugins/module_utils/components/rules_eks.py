@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 
 from . import tables
 from .findings import ERROR, WARNING, View, cidr, nearest, rule
@@ -132,15 +131,8 @@ def endpoint_cidrs(see: View):
 @rule(RULES, "eks-network-policy", WARNING, "set enableNetworkPolicy: \"true\"", decision=8)
 def network_policy(see: View):
     """NetworkPolicies that the VPC CNI does not enforce"""
-    addon = see.part("eks_cluster", "addons", "vpc-cni")
-    values = addon.get("configuration_values")
-    if isinstance(values, str):
-        try:
-            values = json.loads(values)
-        except ValueError:
-            return
-    if isinstance(values, dict) and \
-            str(values.get("enableNetworkPolicy", "true")).lower() != "true":
+    values = see.part("eks_cluster", "addons", "vpc-cni", "configuration_values")
+    if str(values.get("enableNetworkPolicy", "true")).lower() != "true":
         yield ("eks_cluster.addons.vpc-cni.configuration_values",
                "NetworkPolicies do nothing while enableNetworkPolicy is off")
 
@@ -181,10 +173,9 @@ def force_destroy(see: View):
                     yield f"{path}.{name}", "it is on in a production stack"
 
 
-@rule(RULES, "role-service-account", ERROR, "have the component eks_cluster in the stack, or give "
-      "cluster_name")
+@rule(RULES, "service-account-twice", ERROR, "leave one of them out")
 def role_accounts(see: View):
-    """Access entries or roles for the same service account twice"""
+    """Two roles by EKS Pod Identity for one service account"""
     seen = {}
     for path, name, role in see.each("iam_roles", "roles"):
         for account in role.get("service_accounts") or ():
@@ -192,7 +183,7 @@ def role_accounts(see: View):
             other = seen.setdefault((key, role.get("service_account_identity")), name)
             if other != name and role.get("service_account_identity") == "pod_identity":
                 yield (f"{path}.service_accounts", f"{'/'.join(map(str, key))} has role {other} "
-                       "already, EKS Pod Identity gives one", "leave one of them out")
+                       "already, EKS Pod Identity gives one")
 
 
 @rule(RULES, "pod-identity-agent", ERROR, "add the add-on eks-pod-identity-agent to "

@@ -8,6 +8,7 @@ import math
 
 from . import tables
 from .findings import ERROR, WARNING, View, cidr, nearest, rule
+from .log_groups import DAYS
 
 RULES: list = []
 # Ports that belong to data stores and to administration.
@@ -89,10 +90,11 @@ def zone_unknown(see: View):
     """A zone of an option that is not one of the network's zones"""
     network = see.part("network")
     places = [(f"network.allocation_ids.{z}", z) for z in network.get("allocation_ids") or ()]
-    for tier in see.tiers:
-        places += [(f"network.subnets.{tier}.cidr_blocks.{z}", z)
-                   for z in see.part("network", "subnets", tier, "cidr_blocks")]
     places.append(("network.nat_gateway_zone", network.get("nat_gateway_zone")))
+    for tier in see.tiers:  # a block may wait for a zone to come, but not for one elsewhere
+        places += [(f"network.subnets.{tier}.cidr_blocks.{z}", z)
+                   for z in see.part("network", "subnets", tier, "cidr_blocks")
+                   if not str(z).startswith(see.stack.region)]
     for path, zone in places:
         if zone and zone not in see.zones:
             yield (path, f"{zone} is not among network.availability_zones",
@@ -226,12 +228,14 @@ def quota_addresses(see: View):
 @rule(RULES, "log-retention", ERROR, "use a number of days that CloudWatch Logs knows")
 def log_retention(see: View):
     """A retention in days that CloudWatch Logs does not know"""
-    places = [("network.flow_logs", see.part("network", "flow_logs").get("retention_in_days")),
-              ("eks_cluster", see.part("eks_cluster").get("log_retention_in_days"))]
+    places = [("network.flow_logs.retention_in_days",
+               see.part("network", "flow_logs").get("retention_in_days")),
+              ("eks_cluster.log_retention_in_days",
+               see.part("eks_cluster").get("log_retention_in_days"))]
     for path, days in places:
-        if days and days not in tables.RETENTION:
-            near = min(tables.RETENTION, key=lambda d: abs(d - days))
-            yield f"{path}.retention_in_days", f"{days} days cannot be kept", f"use {near}"
+        if days and days not in DAYS:
+            near = min(DAYS, key=lambda d: abs(d - days))
+            yield path, f"{days} days cannot be kept", f"use {near}"
 
 
 @rule(RULES, "subnet-addresses", WARNING, "use larger blocks or fewer nodes")
@@ -243,7 +247,7 @@ def subnet_addresses(see: View):
     for _path, _name, group in see.each("eks_nodegroups", "nodegroups"):
         sizes = [tables.size(t) for t in group.get("instance_types") or ()]
         most = max((s["pods"] for s in sizes if s), default=0)
-        pods += most * ((group.get("scaling_config") or group).get("max_size") or 0)
+        pods += most * (group.get("max_size") or 0)
     if blocks and pods > room:
         yield ("network.subnets.private", f"{room} addresses for up to {pods} pods; the VPC CNI "
                "gives each pod one", f"use /{prefix_for(pods, len(blocks))} blocks or fewer nodes")
@@ -301,11 +305,17 @@ def egress_s3(see: View):
                    f"prefix_list: com.amazonaws.{see.stack.region}.s3")
 
 
-@rule(RULES, "cluster-tag", WARNING, "set cluster_tag on the nodes' group, and there only")
+@rule(RULES, "cluster-tag", WARNING, "leave cluster_tag out: EKS's own group for the cluster has "
+      "the tag, and nodes have that group")
 def cluster_tag(see: View):
-    """Security groups of a cluster, none of them with the cluster's tag"""
-    groups = see.part("security_groups", "groups")
-    if "eks_nodegroups" in see and groups and not any(
-            (g or {}).get("cluster_tag") for g in groups.values()):
-        yield ("security_groups.groups", "no group has cluster_tag; the AWS Load Balancer "
-               "Controller looks for exactly one")
+    """Nodes with a second security group that has the cluster's tag
+
+    The AWS Load Balancer Controller wants exactly one:
+    https://docs.aws.amazon.com/eks/latest/userguide/sec-group-reqs.html
+    """
+    tagged = {name for _path, name, group in see.each("security_groups", "groups")
+              if group.get("cluster_tag")}
+    for path, _name, group in see.each("eks_nodegroups", "nodegroups"):
+        for both in sorted(tagged & {*(group.get("security_groups") or ())}):
+            yield (f"{path}.security_groups", f"{both} has the cluster's tag, as has the group "
+                   "that EKS makes for the cluster")

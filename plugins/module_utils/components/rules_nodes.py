@@ -6,10 +6,10 @@ from __future__ import annotations
 import re
 
 from . import tables
+from .eks_nodegroups import GPU, architecture
 from .findings import ERROR, WARNING, View, nearest, rule
 
 RULES: list = []
-GPU_KEY = "nvidia.com/gpu"
 # Pods of EKS's own: on each node aws-node, kube-proxy, ebs-csi-node, eks-pod-identity-agent; in
 # the cluster coredns and ebs-csi-controller, two each.
 PODS_PER_NODE, PODS_PER_CLUSTER = 4, 4
@@ -25,23 +25,15 @@ def minor(version) -> tuple[int, ...]:
     return tuple(int(part) for part in match.groups()) if match else ()
 
 
-def zones_of(see: View, group: dict) -> list[str]:
-    """The zones that a group's nodes may be in."""
-    named = group.get("availability_zones") or [
-        zone for name in group.get("subnets") or () for zone in see.zones
-        if str(name).endswith(f"-{zone[-1:]}")]
-    return list(named or see.zones)
-
-
 def groups(see: View) -> list[tuple[str, str, dict, list]]:
     """(path, name, options, zones) of all node groups."""
-    return [(path, name, group, zones_of(see, group))
+    return [(path, name, group, group.get("availability_zones") or see.zones)
             for path, name, group in see.each("eks_nodegroups", "nodegroups")]
 
 
 def types(group: dict) -> list[str]:
-    """The instance types of a group; EKS's default is t3.medium."""
-    return list(group.get("instance_types") or ["t3.medium"])
+    """The instance types of a group."""
+    return list(group.get("instance_types") or ())
 
 
 def is_spot(group: dict) -> bool:
@@ -51,7 +43,7 @@ def is_spot(group: dict) -> bool:
 
 def gpu(instance_type: str) -> bool:
     """Whether an instance type has NVIDIA GPUs."""
-    return bool(tables.NVIDIA.match(instance_type))
+    return architecture(instance_type)[1] == "NVIDIA"
 
 
 @rule(RULES, "nodegroup-size", ERROR, "keep min_size <= desired_size <= max_size")
@@ -97,13 +89,10 @@ def gpu_type(see: View):
 
 def gpu_signs(name: str, group: dict) -> list[str]:
     """What says that a group is for GPU work."""
-    taints = group.get("taints") or ()
-    taints = [t.get("key") for t in taints if isinstance(t, dict)] if isinstance(taints, list) \
-        else list(taints)
     ami = str(group.get("ami_type") or "")
     found = [f"ami_type {ami}"] if "NVIDIA" in ami or ami.endswith("_GPU") else []
-    found += ["the taint nvidia.com/gpu"] if GPU_KEY in taints else []
-    found += ["the label nvidia.com/gpu"] if GPU_KEY in (group.get("labels") or {}) else []
+    found += ["the taint nvidia.com/gpu"] if GPU in (group.get("taints") or {}) else []
+    found += ["the label nvidia.com/gpu"] if GPU in (group.get("labels") or {}) else []
     return found or (["the name gpu"] if re.search(r"(^|[-_])gpu([-_]|$)", name) else [])
 
 
@@ -151,13 +140,24 @@ def ami_ended(see: View):
 def ami_architecture(see: View):
     """An AMI, or other instance types of the group, for another processor"""
     for path, _name, group, _zones in groups(see):
-        arm = {kind: bool(tables.ARM.match(tables.family(kind))) for kind in types(group)}
+        arm = {kind: architecture(kind)[0] == "ARM_64" for kind in types(group)}
         ami = str(group.get("ami_type") or "")
         if len({*arm.values()}) > 1:
             yield (f"{path}.instance_types", "Arm and x86 types in one group: "
                    f"{', '.join(k for k, a in arm.items() if a)} are Arm", "make two groups")
-        elif ami and ami != "CUSTOM" and ("ARM" in ami) != any(arm.values()):
+        elif ami and arm and ami != "CUSTOM" and ("ARM" in ami) != any(arm.values()):
             yield f"{path}.ami_type", f"{ami} does not run on {', '.join(arm)}"
+
+
+@rule(RULES, "nodegroup-version", ERROR, "leave version out: nodes follow the cluster", decision=1)
+def node_version(see: View):
+    """Nodes of a newer Kubernetes version than the cluster's, or more than three minors older"""
+    cluster = minor(see.part("eks_cluster").get("version"))
+    for path, _name, group, _zones in groups(see):
+        nodes = minor(group.get("version"))
+        if nodes and cluster and not cluster[1] - 3 <= nodes[1] <= cluster[1]:
+            yield (f"{path}.version", f"nodes of {group['version']} do not work with a cluster of "
+                   f"{see.part('eks_cluster')['version']}")
 
 
 @rule(RULES, "spot-single-type", WARNING, "name three or more types of the same size")

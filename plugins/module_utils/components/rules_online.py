@@ -102,21 +102,16 @@ def gpu_demands(see: View):
     wanted = {}
     for path, name, group, _zones in groups(see):
         key = f"eks_nodegroups/nodegroup/{name}"
-        grows = {"max_size", "scaling_config"} & {*see.updates.get(key, ())}
+        grows = "max_size" in see.updates.get(key, ())
         sizes = [s for s in map(tables.size, group.get("instance_types") or ())
                  if s and s["gpus"]]
         if sizes and (key in see.creates or grows):
             which = "gpu_spot" if is_spot(group) else "gpu_on_demand"
-            most = max(s["cpus"] for s in sizes) * (scaling(group).get("max_size") or 0)
+            most = max(s["cpus"] for s in sizes) * (group.get("max_size") or 0)
             wanted[which] = (path, wanted.get(which, ("", 0))[1] + most)
     for which, (path, cpus) in wanted.items():
         if cpus:
             yield path, which, cpus, 0
-
-
-def scaling(group: dict) -> dict:
-    """The sizes of a group, wherever its options keep them."""
-    return group.get("scaling_config") or group
 
 
 @rule(RULES, "quota", ERROR, "ask AWS for a higher quota, or want less")

@@ -10,16 +10,16 @@ from .findings import ERROR, View, nearest, rule
 RULES: list = []
 # Option, at any depth of any component -> the component and its dictionary that holds the names.
 REFERENCES = {
-    "kms_key": ("kms_keys", "keys"),
-    "security_groups": ("security_groups", "groups"),
-    "source_security_groups": ("security_groups", "groups"),
-    "source_group": ("security_groups", "groups"),
-    "role": ("iam_roles", "roles"),
-    "node_role": ("iam_roles", "roles"),
-    "cluster_role": ("iam_roles", "roles"),
+    **dict.fromkeys(("kms_key", "volume_kms_key", "encryption_key", "storage_kms_key"),
+                    ("kms_keys", "keys")),
+    **dict.fromkeys(("security_groups", "source_security_groups", "source_group"),
+                    ("security_groups", "groups")),
+    **dict.fromkeys(("role", "node_role", "principal", "service_account_role"),
+                    ("iam_roles", "roles")),
     "auth_secret": ("secrets", "secrets"),
     "log_group": ("log_groups", "groups"),
 }
+ROLES_BY_ACCOUNT = "pod_identity"  # a dictionary of service account to role
 # What is no name of ours: ARNs, ids, aliases of AWS's own keys, templates, and a group itself.
 FOREIGN = re.compile(r"arn:|(sg|subnet|vpc|pl|key|mrk)-|alias/|\{|self$|[0-9a-f]{8}-")
 
@@ -30,7 +30,7 @@ def walk(path: str, value):
     for name, inner in pairs:
         here = f"{path}.{name}"
         if isinstance(inner, str):
-            yield here, name, inner
+            yield here, "role" if path.endswith(f".{ROLES_BY_ACCOUNT}") else name, inner
         elif isinstance(inner, list):
             yield from ((f"{here}[{i}]", name, t) for i, t in enumerate(inner)
                         if isinstance(t, str))

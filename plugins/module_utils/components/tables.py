@@ -6,8 +6,6 @@ What AWS itself can be asked for (clients/facts.py) wins over these tables.
 """
 from __future__ import annotations
 
-import re
-
 # Kubernetes minor -> last days of standard and of extended support on EKS.
 # https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html, read 2026-11-21;
 # 1.36: 14 and 26 months after its release of 2026-06-02, as that page promises.
@@ -56,10 +54,6 @@ FAMILIES = {
     "g4dn": (_G4DN, 4), "g5": (_G, 4), "g6": (_G, 4), "g6e": (_G, 8),
 }
 GPUS = {"12xlarge": 4, "24xlarge": 4, "48xlarge": 8}  # of g4dn, g5, g6, g6e; else 1
-# https://docs.aws.amazon.com/ec2/latest/instancetypes/ac.html; g4ad is AMD.
-NVIDIA = re.compile(r"(?!g4ad)(g|gr|p)\d")
-ARM = re.compile(r"(a1|[a-z]+\d+(g|gd|gn|gen|gb)\w*|g5g|x2gd|im4gn|is4gen|hpc7g)$")
-
 # EC2 default quotas: https://docs.aws.amazon.com/general/latest/gr/ec2-service.html and
 # https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html, 2026-11-21.
 # Name -> (service code, quota code, default, what it is called)
@@ -70,9 +64,6 @@ QUOTAS = {
     "gpu_on_demand": ("ec2", "L-DB2E81BA", 0, "vCPUs of running On-Demand G and VT instances"),
     "gpu_spot": ("ec2", "L-3819A6DF", 0, "vCPUs of G and VT Spot Instance requests"),
 }
-# Days that CloudWatch Logs keeps events: API_PutRetentionPolicy of its reference, 2026-11-21.
-RETENTION = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557,
-             2922, 3288, 3653)
 # Interface endpoints that our products' features use, by the service's part of the name:
 # https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html
 ENDPOINTS = (
@@ -81,11 +72,6 @@ ENDPOINTS = (
     "logs", "monitoring", "rds", "secretsmanager", "sns", "sqs", "ssm", "ssmmessages", "sts",
     "xray",
 )
-
-
-def family(instance_type: str) -> str:
-    """g4dn.xlarge -> g4dn."""
-    return instance_type.partition(".")[0]
 
 
 def size(instance_type: str) -> dict | None:
@@ -100,7 +86,7 @@ def size(instance_type: str) -> dict | None:
     cpus, pods = sizes[kind]
     memory = _BURST_MEMORY.get(kind) if name.startswith("t") else None
     return dict(cpus=cpus, memory=memory or cpus * each, pods=min(pods, 110 if cpus < 30 else 250),
-                gpus=GPUS.get(kind, 1) if NVIDIA.match(name) else 0)
+                gpus=GPUS.get(kind, 1) if name.startswith("g") else 0)
 
 
 def allocatable(instance_type: str) -> dict | None:
