@@ -6,7 +6,7 @@ from pathlib import Path
 from lab import quotas
 from lab.ec2_kit import dependency
 from lab.errors import Refusal
-from lab.registry import guard
+from lab.registry import amend, guard
 
 TAGGED = json.loads((Path(__file__).parent.parent / "data" / "ec2_tagged.json").read_text())
 TAGGED.pop("_comment")
@@ -155,3 +155,12 @@ def check_flow_logs(call):
                     log.log_group_name == asked["LogGroupName"]):
                 raise Refusal("FlowLogAlreadyExists", "There is an existing Flow Log with the same "
                               "configuration and log destination.")
+
+
+@amend("ec2", "DescribeLaunchTemplates")
+def show_tags(call, result):
+    """moto shows the tags that a template was created with, whatever CreateTags did since."""
+    templates = call.backend("ec2").launch_templates
+    for row in result.get("LaunchTemplates") or []:
+        row["Tags"] = [{"Key": tag["key"], "Value": tag["value"]}
+                       for tag in templates[row["LaunchTemplateId"]].get_tags()]

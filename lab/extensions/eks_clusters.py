@@ -3,7 +3,7 @@
 import base64
 import ipaddress
 
-from lab import kit
+from lab import kit, quotas
 from lab.accounts import caller_arn
 from lab.extensions import eks_shared as eks
 from lab.extensions.eks_access import add_entry
@@ -69,6 +69,7 @@ def check_create(call):
     name, version = asked["name"], asked.get("version") or eks.CALENDAR["default"]
     if name in call.store.table("eks.cluster"):
         raise eks.in_use(f"Cluster already exists with name: {name}", clusterName=name)
+    quotas.check(call, "eks_clusters", len(call.store.table("eks.cluster")))
     eks.need_version(call.lab, version)
     eks.check_tags(asked.get("tags") or {})
     policy = (asked.get("upgradePolicy") or {}).get("supportType", "EXTENDED")

@@ -62,6 +62,9 @@ NAMED = {"nodegroups": (GROUP, {"taints": TAINT})}
 # https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html
 NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryReadOnly",
                  "AmazonEKS_CNI_Policy")
+# What AWS gives without asking, so that an option taken away is a change:
+# https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html
+GP3 = {"iops": 3000, "throughput": 125}
 GPU = "nvidia.com/gpu"
 # What a family's name says: https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html
 NVIDIA = re.compile(r"(g|gr|p)\d(?!ad\b)")
@@ -136,15 +139,16 @@ def _template(name: str, full_name: str, given: dict, stack, cluster, ami_type: 
               for g in given["security_groups"]]
     if groups:  # with groups of its own a template must name the cluster's, too
         groups.insert(0, _of(cluster, "resourcesVpcConfig.clusterSecurityGroupId"))
-    key = given["volume_kms_key"]
+    key, gp3 = given["volume_kms_key"], given["volume_type"] == "gp3"
     template = LaunchTemplate(
         key=f"eks_nodegroups/launch_template/{name}", launch_template_name=full_name,
         # Bottlerocket keeps images and containers on its second volume.
         devices=["/dev/xvda", "/dev/xvdb"] if bottlerocket else
         ["/dev/sda1"] if windows else ["/dev/xvda"],
         volume_size=given["disk_size"], volume_type=given["volume_type"], encrypted=True,
-        iops=given["volume_iops"], throughput=given["volume_throughput"],
-        volume_kms_key=stack.kms_key(key) if key else None, http_tokens="required",
+        iops=given["volume_iops"] or (GP3["iops"] if gp3 else None),
+        throughput=given["volume_throughput"] or (GP3["throughput"] if gp3 else None),
+        volume_kms_key=stack.kms_key(key) if key else "", http_tokens="required",
         http_put_response_hop_limit=given["http_put_response_hop_limit"],
         security_groups=groups, tags={"Name": full_name, **_texts(given["tags"])})
     tags = {**stack.tags_for("eks_nodegroups", template), **template.tags}

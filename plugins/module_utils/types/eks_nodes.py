@@ -6,10 +6,10 @@ from __future__ import annotations
 import re
 
 from ..clients.models import accepted
-from ..engine.errors import Exists
+from ..engine.errors import Exists, Refused
 from ..engine.resource import KEY, REPLACED, Impact, attr, create_only, equal, updates
 from .ec2 import Subnet
-from .eks import SLOW_ROLE, Cluster, Eks, children
+from .eks import SLOW_ROLE, Cluster, Eks, children, minor
 from .iam import Role, RolePolicyAttachment
 from .launch_template import LaunchTemplate
 
@@ -24,6 +24,13 @@ def ami_types() -> list[str]:
 def _name(wanted: str, live: str) -> bool:
     """The heir of a replaced group stands beside it and keeps its number."""
     return bool(re.fullmatch(re.escape(wanted) + r"(-2)?", live))
+
+
+def _version(wanted: str, live: str) -> bool:
+    if minor(wanted) < minor(live):
+        raise Refused([f"eks_nodegroups.nodegroups.*.version: the nodes run {live}, EKS cannot go "
+                       f"back to {wanted}; set version: '{live}' or newer, or leave it out"])
+    return wanted == live
 
 
 class Nodegroup(Eks):
@@ -41,7 +48,7 @@ class Nodegroup(Eks):
     ami_type: str = create_only("amiType")
     launch_template: LaunchTemplate = create_only("launchTemplate.id")
     launch_template_version: int = attr("launchTemplate.version", read=int, **ROLLING)
-    version: str = attr("version", **ROLLING)
+    version: str = attr("version", same=_version, **ROLLING)
     release_version: str = attr("releaseVersion", **ROLLING)
     min_size: int = attr("scalingConfig.minSize", seconds=15)
     max_size: int = attr("scalingConfig.maxSize", seconds=15)

@@ -63,7 +63,7 @@ class LaunchTemplate(Ec2):
         """LaunchTemplateData."""
         common = {"Encrypted": self.encrypted, "VolumeType": self.volume_type,
                   "KmsKeyId": self.volume_kms_key}
-        common = {k: v for k, v in common.items() if v is not None}
+        common = {k: v for k, v in common.items() if v not in (None, "")}
         mappings = [{"DeviceName": name, "Ebs": dict(common)} for name in self.devices]
         mappings[-1]["Ebs"].update({name: getattr(self, field) for field, name in LAST.items()
                                     if getattr(self, field) is not None})
