@@ -136,7 +136,7 @@ class Steps:
 
     def create(self, wanted, old):
         """Creates, looking before every repetition: a lost answer must not make a second one."""
-        cls, forgiving = type(wanted), self._young(wanted)
+        cls, forgiving, refused = type(wanted), self._young(wanted), 0
         patience = Patience(self.clock, wanted.seconds.get("create", 1))
         while True:
             try:
@@ -144,18 +144,20 @@ class Steps:
                                                 patterns=cls.patience,
                                                 forgiving=forgiving)) or {}
             except (Ambiguous, Exists, Busy) as failure:
-                live = yield from self.look(wanted, old, 1 if isinstance(failure, Busy) else LOOKS)
+                exists, pause = isinstance(failure, Exists), patience.pause()
+                turns = 1 if isinstance(failure, Busy) else LOOKS
+                if exists and (yield from self.leaving(wanted)):
+                    turns = 0
+                live = yield from self.look(wanted, old, turns)
                 if live is not None:
                     return live
-                pause = patience.pause()
-                if pause is None or not (yield from self.passing(wanted, failure)):
+                refused += 1 if exists and turns else 0
+                if pause is None or refused > 1:  # once, it may have gone while we looked
                     raise
             yield Pause(pause)
 
-    def passing(self, wanted, failure):
-        """Whether a refused creation may succeed later: not answered, or the name is leaving."""
-        if not isinstance(failure, Exists):
-            return True
+    def leaving(self, wanted):
+        """Whether the name is that of an object which is being deleted."""
         cls = type(wanted)
         listing = yield from self.listing(cls)
         names = tuple(canonical(getattr(wanted, n)) for n in cls.identity)

@@ -74,7 +74,7 @@ RULES = {
     "Ambiguous": (True, True, True),
     "Busy": (True, True, True),
     "NotFound": (False, False, None),
-    "Exists": (False, False, False),
+    "Exists": (True, False, False),  # once: the name may have become free
     "Denied": (False, False, False),
     "Quota": (False, False, False),
     "Credentials": (False, False, False),

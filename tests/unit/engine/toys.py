@@ -78,7 +78,7 @@ class ThreadedClock:
 
     def __init__(self, seed: int = 0):
         self._now, self._random, self._changed = 0.0, random.Random(seed), threading.Condition()
-        self._sleepers, self._working = [], 0
+        self._sleepers, self._working, self.running = [], 0, False
 
     def now(self) -> float:
         with self._changed:
@@ -88,12 +88,15 @@ class ThreadedClock:
         return seconds * self._random.uniform(0.9, 1.1)
 
     def sleep(self, seconds: float) -> None:
-        """In a worker: until the main thread has moved the time so far."""
+        """In a worker: until the main thread has moved the time so far; else time just passes."""
         with self._changed:
+            if not self.running:
+                self._now += seconds
+                return
             due = self._now + seconds
             heapq.heappush(self._sleepers, due)
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._now >= due)
+            self._changed.wait_for(lambda: self._now >= due or not self.running)
 
     def get(self, inbox: queue.Queue, timeout: float):
         """In the main thread: the next message; moves the time when all workers sleep."""
@@ -119,6 +122,13 @@ class ThreadedClock:
     def pool(self, width: int):
         return _Pool(self, width)
 
+    def end(self) -> None:
+        """The run is over: nobody moves the time any more."""
+        with self._changed:
+            self.running = False
+            self._sleepers.clear()
+            self._changed.notify_all()
+
     def begin(self, more: int) -> None:
         """One call more, or one less, is being worked on."""
         with self._changed:
@@ -132,6 +142,14 @@ class _Pool(ThreadPoolExecutor):
     def __init__(self, clock: ThreadedClock, width: int):
         super().__init__(width)
         self._clock = clock
+
+    def __enter__(self):
+        self._clock.running = True
+        return super().__enter__()
+
+    def __exit__(self, *error):
+        self._clock.end()
+        return super().__exit__(*error)
 
     def submit(self, function, *arguments):  # pylint: disable=arguments-differ
         self._clock.begin(1)
