@@ -1,6 +1,6 @@
 # Copyright: groundwork.aws contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""iam_roles: policies of our own, and roles for services and for service accounts of the cluster."""
+"""iam_roles: own policies, and roles for services and for service accounts of the cluster."""
 from __future__ import annotations
 
 import difflib

@@ -81,7 +81,7 @@ def _nodes(options: dict, stack) -> list:
         found.append(InstanceProfile(key="karpenter/instance_profile/node", role=role,
                                      path=role.path, instance_profile_name=role.role_name))
     if options["access_entry"]:
-        found.append(AccessEntry(key="karpenter/access_entry/node", type="EC2_LINUX",
+        found.append(AccessEntry(key="karpenter/access_entry/node", entry_type="EC2_LINUX",
                                  cluster=stack.use(Cluster, "eks_cluster/cluster/main"),
                                  principal=role))
     return found

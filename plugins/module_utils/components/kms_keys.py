@@ -57,7 +57,8 @@ def _key(name: str, given: dict, stack, problems: list) -> Key:
     rotated = given["enable_key_rotation"]
     rotated = plain if rotated is None else rotated
     if rotated and not plain:
-        problems.append(f"{path}.enable_key_rotation: KMS rotates symmetric keys only; leave it out")
+        problems.append(f"{path}.enable_key_rotation: KMS rotates symmetric keys "
+                        "only; leave it out")
     if given["rotation_period_in_days"] and not rotated:
         problems.append(f"{path}.rotation_period_in_days: needs enable_key_rotation")
     statements = checked_statements(f"{path}.policy_statements", given["policy_statements"],

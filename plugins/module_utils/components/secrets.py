@@ -7,7 +7,8 @@ import re
 
 from ..types.secretsmanager import Secret
 
-# Parameters of https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetRandomPassword.html
+# Parameters of
+# https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetRandomPassword.html
 PASSWORD = dict(
     password_length=dict(type="int", default=32, no_log=False),
     exclude_characters=dict(type="str"),

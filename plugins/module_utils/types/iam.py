@@ -201,16 +201,19 @@ class InstanceProfile(Declared):
         except NotFound:
             return None
 
+    def _empty(self, api, name: str, keep: str | None) -> bool:
+        """Takes roles out; whether the one to keep is in. Reads first: it may be a repetition."""
+        roles = [r["RoleName"] for r in (self._read(api, name) or {}).get("Roles", ())]
+        for role in roles:
+            if role != keep:
+                api.iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=role)
+        return keep in roles
+
     @updates("role")
     def fill(self, api, live):
-        """Puts the role in, and another one out; reads first, as this may be a repetition."""
-        name = self.instance_profile_name or live["InstanceProfileName"]
-        for role in (self._read(api, name) or {}).get("Roles", ()):
-            if role["RoleName"] == self.role:
-                return
-            api.iam.remove_role_from_instance_profile(InstanceProfileName=name,
-                                                      RoleName=role["RoleName"])
-        if self.role:
+        """Puts the role in, and another one out."""
+        name = live["InstanceProfileName"]
+        if not self._empty(api, name, self.role):
             api.iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=self.role)
 
     @updates("tags")
@@ -220,8 +223,7 @@ class InstanceProfile(Declared):
                                      Tags=pairs(self.tags))
 
     def delete(self, api, live):
-        self.role = None
-        self.fill(api, live)
+        self._empty(api, live["InstanceProfileName"], None)
         api.iam.delete_instance_profile(InstanceProfileName=live["InstanceProfileName"])
 
 
