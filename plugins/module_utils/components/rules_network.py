@@ -293,13 +293,13 @@ def covers(given: dict, port: int) -> bool:
 @rule(RULES, "egress-s3", WARNING, "add an egress rule on 443 with the prefix list of S3",
       decision=9)
 def egress_s3(see: View):
-    """Egress on 443 to groups only, which blocks the S3 gateway endpoint"""
+    """Egress on 443 to a group and nothing else, which blocks the S3 gateway endpoint"""
     if "s3" not in (see.part("network").get("gateway_endpoints") or ()):
         return
     for path, _name, group in see.each("security_groups", "groups"):
         out = [r for r in (group.get("rules") or {}).values() if r.get("direction") == "egress"]
-        https = [r for r in out if covers(r, 443)]
-        if https and all(r.get("source_group") for r in https):
+        if out and all(r.get("source_group") and covers(r, 443) and not covers(r, 80)
+                       for r in out):
             yield (f"{path}.rules", "egress 443 goes to groups only; the S3 gateway endpoint is "
                    "reached by its public addresses", "add an egress rule on 443 with "
                    f"prefix_list: com.amazonaws.{see.stack.region}.s3")

@@ -13,7 +13,7 @@ from ansible_collections.groundwork.aws.plugins.module_utils.components.context 
 from ansible_collections.groundwork.aws.plugins.module_utils.components.findings import View
 from ansible_collections.groundwork.aws.plugins.module_utils.components.registry import COMPONENTS
 from ansible_collections.groundwork.aws.plugins.module_utils.options import checked
-from tests.world import ACCOUNT, PLANS, World
+from tests.world import ACCOUNT, PLANS, World, stack
 from tools.findings import ROOT, page
 
 FILE = yaml.safe_load((PLANS / "rules.yml").read_text())
@@ -31,9 +31,9 @@ def merged(low, high):
 
 
 def stack_of(case: dict) -> Stack:
-    stack = Stack("acme", "test", case.get("region", "us-east-1"), ACCOUNT)
-    stack.production = case.get("production", False)
-    return stack
+    made = Stack("acme", "test", case.get("region", "us-east-1"), ACCOUNT)
+    made.production = case.get("production", False)
+    return made
 
 
 def options_of(case: dict) -> dict:
@@ -44,7 +44,7 @@ def options_of(case: dict) -> dict:
         if name not in COMPONENTS:
             options[name] = values
             continue
-        part = COMPONENTS[name]
+        part = COMPONENTS[name]  # what is none, such as capacity, is taken as it stands
         options[name], problems = checked(name, values, part.SPEC, getattr(part, "NAMED", None))
         assert not problems
     return options
@@ -88,6 +88,14 @@ def test_case(case):
     for part in case.get("says", ()):
         assert part in text, text
     assert {f.id for f in found if f.waived} == set(case.get("waived", ()))
+
+
+@pytest.mark.parametrize("name", ["sentineltranslate-dev", "sentineltranslate-staging",
+                                  "sentineltranslate-prod", "pingvas-shared"])
+def test_our_stacks_have_no_errors(name):
+    found = rules.findings(stack_of({"production": "dev" not in name}),
+                           options_of({"given": stack(name)["components"]}), {}, TODAY)
+    assert not rules.errors(found), [f.line(name) for f in rules.errors(found)]
 
 
 def test_every_rule_has_a_case():
