@@ -13,13 +13,18 @@ import urllib.request
 from pathlib import Path
 
 import boto3
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".lab" / "demo"
 PLAYBOOK = str(Path(sys.executable).parent / "ansible-playbook")
 # AWS's usual durations pass 200 times faster, so that waiting can be seen and not felt.
 SETTINGS = {"time_scale": 0.005}
-CHANGE = {"eks_nodegroups": {"node_groups": {"gpu": {"scaling_config": {"max_size": 4}}}}}
+# Stack -> the one option that is changed, as a way into stack_overrides, and its value.
+CHANGES = {
+    "sentineltranslate-dev": ("eks_nodegroups.nodegroups.gpu.max_size", 4),
+    "pingvas-shared": ("eks_nodegroups.nodegroups.system.max_size", 4),
+}
 
 
 def lab(*arguments):
@@ -53,7 +58,7 @@ class Story:
         done = subprocess.run(
             [*command, *options, "-e", f"aws_endpoint_url={self.endpoint}"], cwd=ROOT, check=False,
             env={**os.environ, **({"ANSIBLE_FORCE_COLOR": "1"} if sys.stdout.isatty() else {})})
-        calls = control(self.endpoint, "calls")["summary"]
+        calls = control(self.endpoint, "calls")
         self.rows.append((title, time.monotonic() - begun, calls["reads"], calls["writes"]))
         if done.returncode != expect:
             sys.exit(f"demo: {title} ended with {done.returncode}, not {expect}")
@@ -89,6 +94,21 @@ def meddle(endpoint, stack):
           f"{table['RouteTableId']}")
 
 
+def edited(stack):
+    """The stack's own variables with one option changed, as a user would edit them."""
+    way, value = CHANGES[stack]
+    own = ROOT / "inventories" / "platform" / "host_vars" / f"{stack}.yml"
+    variables = yaml.safe_load(own.read_text()) if own.exists() else {}
+    place = variables.setdefault("stack_overrides", {})
+    *names, last = way.split(".")
+    for name in names:
+        place = place.setdefault(name, {})
+    place[last] = value
+    file = STATE / "edited.yml"
+    file.write_text(yaml.safe_dump(variables))
+    return ("-e", f"@{file.relative_to(ROOT)}")
+
+
 def tell(story, endpoint):
     stack = story.stack
     calls = story.play("plan on an empty account", "plan")
@@ -96,16 +116,17 @@ def tell(story, endpoint):
     story.play("build", "site")
     calls = story.play("second run", "site")
     assert calls["writes"] == 0, "the second run wrote"
-    change = ("-e", json.dumps({"stack_overrides": CHANGE}), "--diff")
-    story.play("one changed option, as a plan", "plan", *change)
-    story.play("the same, applied", "site", *change)
+    change = edited(stack)
+    story.say("Edit the inventory: {} is now {}".format(*CHANGES[stack]))
+    story.play("one changed option, as a plan", "plan", *change, "--diff")
+    story.play("the same, applied", "site", *change, "--diff")
     story.say("Somebody changes AWS by hand")
     meddle(endpoint, stack)
-    story.play("drift found", "drift", *change[:2], expect=2)
-    story.play("drift repaired", "site", *change[:2])
+    story.play("drift found", "drift", *change, expect=2)
+    story.play("drift repaired", "site", *change)
     story.play("removal", "destroy", "-e", f"confirm_destroy={stack}")
     left = {kind: items for kind, items in control(endpoint, "inventory").items()
-            for item in items if item.get("tags", {}).get("groundwork:stack") == stack}
+            for item in items if item["tags"].get("groundwork:stack") == stack and not item["gone"]}
     if left:
         sys.exit(f"demo: left behind: {left}")
     story.say(f"Nothing of {stack} exists any more")
@@ -113,7 +134,7 @@ def tell(story, endpoint):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("stack", nargs="?", default="sentineltranslate-dev")
+    parser.add_argument("stack", nargs="?", default="sentineltranslate-dev", choices=CHANGES)
     stack = parser.parse_args().stack
     STATE.mkdir(parents=True, exist_ok=True)
     lab("start", "--settings", json.dumps(SETTINGS))

@@ -18,6 +18,7 @@ from ..engine.errors import Ambiguous, Exists, Failure, Lost, NotFound, ServiceF
 
 MINUTES = 10  # a lease that nobody renews for so long may be taken over
 RENEW = 180.0  # seconds between two renewals
+TRIES = 6  # over about 12 seconds
 REFUSED = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
 
 
@@ -75,27 +76,31 @@ class Lease:
 
     def take(self) -> None:
         """Takes the lease or raises `Held` with the holder's name."""
-        try:
-            self._put(IfNoneMatch="*")
-        except NotFound:
-            self._make_bucket()
-            self._put(IfNoneMatch="*")
-        except ServiceFailure as failure:
-            if failure.code not in REFUSED and not isinstance(failure, (Exists, Ambiguous)):
-                raise
-            self._take_from_holder()
-        self._renewer.start()
+        for turn in range(TRIES):
+            try:
+                if self._try():
+                    self._renewer.start()
+                    return
+            except (Ambiguous, NotFound):
+                # No answer, or a bucket that is not there for everybody yet: looking again is safe,
+                # for the lease is ours only when it holds our token.
+                if turn == TRIES - 1:
+                    raise
+            self.api.clock.sleep(0.2 * 2 ** turn)
+        raise Held(f"lease {self.stack}: others take it all the time; try again")
 
-    def _take_from_holder(self) -> None:
+    def _try(self) -> bool:
+        """One try: True when the lease is ours, False when somebody was faster."""
         try:
             answer = self.api.s3.get_object(Bucket=self.bucket, Key=self.key)
-        except NotFound:
-            self._put(IfNoneMatch="*")
-            return
+        except NotFound as missing:
+            if missing.code == "NoSuchBucket":
+                self._make_bucket()
+            return self._put(IfNoneMatch="*")
         holder = json.loads(answer["Body"].read())
         if holder["token"] == self._token:  # our own, its answer was lost
             self._etag = answer["ETag"]
-            return
+            return True
         now = datetime.datetime.now(datetime.timezone.utc)
         expired = datetime.datetime.fromisoformat(holder["until"]) < now
         if not (self.takeover or expired or ended(holder)):
@@ -103,22 +108,23 @@ class Lease:
                 f"lease {self.stack}: held by {holder['who']} on {holder['host']} (process "
                 f"{holder['pid']}) until {holder['until'][:19]}Z; wait, or take it over with "
                 "-e lease_takeover=true when you know that run is dead")
-        try:
-            self._put(IfMatch=answer["ETag"])
-        except ServiceFailure as failure:
-            if failure.code in REFUSED:
-                raise Held(f"lease {self.stack}: somebody else took it this moment; "
-                           "try again") from None
-            raise
+        return self._put(IfMatch=answer["ETag"])
 
-    def _put(self, **condition) -> None:
+    def _put(self, **condition) -> bool:
+        """Writes the lease; False when the condition no longer holds."""
         now = datetime.datetime.now(datetime.timezone.utc)
         until = now + datetime.timedelta(minutes=MINUTES)
         body = {**process(), "who": getpass.getuser(), "token": self._token,
                 "until": until.isoformat()}
-        answer = self.api.s3.put_object(Bucket=self.bucket, Key=self.key,
-                                        Body=json.dumps(body).encode(), **condition)
+        try:
+            answer = self.api.s3.put_object(Bucket=self.bucket, Key=self.key,
+                                            Body=json.dumps(body).encode(), **condition)
+        except ServiceFailure as failure:
+            if failure.code in REFUSED:
+                return False
+            raise
         self._etag = answer["ETag"]
+        return True
 
     def _make_bucket(self) -> None:
         """The account's bucket for leases, made by whoever needs the first one."""
@@ -127,8 +133,8 @@ class Lease:
             {"CreateBucketConfiguration": {"LocationConstraint": region}}
         try:
             self.api.s3.create_bucket(Bucket=self.bucket, **place)
-        except (Exists, Ambiguous):
-            pass  # another run was faster, or the answer was lost: writing will tell
+        except Exists:
+            pass  # another run was faster
         self.api.s3.put_public_access_block(
             Bucket=self.bucket, PublicAccessBlockConfiguration={
                 "BlockPublicAcls": True, "IgnorePublicAcls": True,
@@ -137,12 +143,20 @@ class Lease:
     def _renew(self) -> None:
         while not self._end.wait(RENEW):
             try:
-                self._put(IfMatch=self._etag)
-            except ServiceFailure as failure:
-                if failure.code in REFUSED or isinstance(failure, NotFound):
-                    self.lost(Lost(f"lease {self.stack}: taken over by somebody else"))
-                    return
-                # anything else: the lease lives on until it expires, the next turn tries again
+                held = self._put(IfMatch=self._etag) or self._still_ours()
+            except NotFound:
+                held = False
+            except ServiceFailure:
+                continue  # the lease lives on until it expires; the next turn tries again
+            if not held:
+                self.lost(Lost(f"lease {self.stack}: taken over by somebody else"))
+                return
+
+    def _still_ours(self) -> bool:
+        """Whether a refused renewal was refused because an earlier one, without answer, was done."""
+        answer = self.api.s3.get_object(Bucket=self.bucket, Key=self.key)
+        self._etag = answer["ETag"]
+        return json.loads(answer["Body"].read())["token"] == self._token
 
     def release(self) -> None:
         """Gives the lease back; one that was taken over is left alone."""
