@@ -1,0 +1,75 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""python -m tests.bench [work ...]: the collection side by side with the tools that are there."""
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from . import table
+from .makespan import makespan
+from .many import many_networks
+from .measure import Failed
+from .stage import Stage
+from .works import network_create, network_noop, pingvas_latency, pingvas_noop
+
+WORKS = {
+    "network-noop": network_noop,
+    "network-create": network_create,
+    "pingvas-noop": pingvas_noop,
+    "pingvas-latency": pingvas_latency,
+    "many-networks": many_networks,
+    "makespan": makespan,
+}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("works", nargs="*", metavar="work", choices=[[], *WORKS],
+                        help=f"of {', '.join(WORKS)}; default: all")
+    parser.add_argument("--runs", type=int, default=5, help="of each command; default 5")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
+    return parser.parse_args()
+
+
+def measured(stage: Stage, name: str) -> list[table.Row]:
+    """The rows of one work; one that cannot be measured is a row that is not met."""
+    begun = time.monotonic()
+    print(f"\n== {name}: {WORKS[name].__doc__}", flush=True)
+    rows = []
+    try:
+        for row in WORKS[name](stage):
+            rows.append(row)
+            print("  " + " | ".join(c for c in row.cells() if c), flush=True)
+    except Failed as failed:
+        print(f"  {failed}", flush=True)
+        rows.append(table.Row(name, "not measured: a command failed", met=False,
+                              details={"failure": str(failed)}))
+    print(f"  {time.monotonic() - begun:.0f} s", flush=True)
+    return rows
+
+
+def main() -> int:
+    options, about, rows = arguments(), table.machine(), []
+    with tempfile.TemporaryDirectory(prefix="groundwork-bench-") as folder:
+        stage = Stage(Path(folder), options.runs, lambda text: print(text, flush=True))
+        try:
+            for name in options.works or WORKS:
+                rows += measured(stage, name)
+        finally:
+            stage.close()
+    print(f"\n{about['cores']} cores ({about['processor']}), Python {about['python']}, "
+          f"load {about['load']} at the start\n\n{table.text(rows)}")
+    for note in stage.notes:
+        print(note)
+    table.write(rows, about, stage.notes, options.write)
+    met = sum(row.met is not False for row in rows)
+    print(f"\n{met} of {len(rows)} as wanted; all numbers are in .results/bench.json")
+    return 1 if any("failure" in row.details for row in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

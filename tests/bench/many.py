@@ -1,0 +1,73 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Many networks in one stack: calls, time and memory must grow linearly at most."""
+from __future__ import annotations
+
+import json
+
+from .measure import Command
+from .stage import HERE, Stage
+from .table import Row, above, at_most
+
+SIZES = (6, 12, 24)
+LINEAR = 1.15  # how much more than linear a growth may look on a busy machine
+QUOTAS = ("vpcs", "internet_gateways", "nat_gateways", "elastic_ips")
+ZONES = ["us-east-1a", "us-east-1b", "us-east-1c"]
+
+
+def network(number: int) -> dict:
+    """43 resources: three tiers in three zones, a NAT gateway each, three endpoints."""
+    return {"cidr_block": f"10.{number}.0.0/16", "availability_zones": ZONES,
+            "subnets": {"public": {}, "private": {}, "isolated": {}},
+            "nat_gateways": "one_per_zone", "gateway_endpoints": ["s3", "dynamodb"],
+            "interface_endpoints": ["ecr.api"]}
+
+
+def command(stage: Stage, size: int, *options) -> tuple[Command, Command]:
+    """A stack of so many networks, and an empty play with the same variables."""
+    networks = {f"network{n:02}": network(n) for n in range(1, size + 1)}
+    inventory = stage.inventory(f"many-{size}", {f"bench-n{size}": {
+        "product": "bench", "environment_name": f"n{size}", "networks": networks,
+        **stage.connection()}})
+    ours = stage.play(str(size), HERE / "many_networks.yml", [inventory], *options,
+                      environment={"ANSIBLE_LIBRARY": str(HERE / "modules"),
+                                   "ANSIBLE_ACTION_PLUGINS": str(HERE / "action")})
+    empty = stage.empty([inventory])
+    empty.name = f"empty {size}"
+    return ours, empty
+
+
+def many_networks(stage: Stage):
+    """1,000 network resources in one stack of 24 networks, nothing to do."""
+    commands, counts = [], {}
+    stage.lab.set(quotas={name: 1000 for name in QUOTAS})
+    stage.lab.reset()
+    plan_file = stage.folder / "many.json"
+    for size in SIZES:
+        ours, empty = command(stage, size)
+        stage.run(ours)
+        stage.run(command(stage, size, "-e", f"plan_file={plan_file}")[0])
+        counts[size] = json.loads(plan_file.read_text())["summary"]["keep"]
+        commands += [ours, empty]
+    found = stage.measure(commands)
+    most = SIZES[-1]
+    title = f"{counts[most]} network resources in one stack ({most} networks), nothing to do"
+    calls = found[str(most)].median("calls")
+    yield above(title, found[str(most)], found[f"empty {most}"], 2.0)
+    yield at_most(f"{title}: API calls a resource", calls / counts[most], 0.05, "calls",
+                  calls=calls)
+    for what, unit in (("cpu", "s of processor"), ("megabytes", "MB")):
+        more = {s: found[str(s)].median(what) - found[f"empty {s}"].median(what) for s in SIZES}
+        yield linear(title, what, unit, more, {s: counts[s] for s in SIZES})
+
+
+def linear(title: str, what: str, unit: str, more: dict, counts: dict) -> Row:
+    """Whether the second half grows no faster than the first, a resource."""
+    small, middle, large = SIZES
+    first = (more[middle] - more[small]) / (counts[middle] - counts[small])
+    second = (more[large] - more[middle]) / (counts[large] - counts[middle])
+    shown = ", ".join(f"{counts[s]}: {more[s]:.2f}" for s in SIZES)
+    met = second <= LINEAR * max(first, more[small] / counts[small])
+    return Row(f"{title}: {'time' if what == 'cpu' else 'memory'} by size", f"{shown} {unit}",
+               "", f"{second / first:.2f}x a resource" if first > 0 else "", "linear", met,
+               {"more": more, "resources": counts})
