@@ -21,10 +21,10 @@ KEY = dict(
     rotation_period_in_days=dict(type="int"),
     policy_statements=dict(type="list", elements="dict", default=[]),
     deletion_window_in_days=dict(type="int", default=30),
-    force_destroy=dict(type="bool", default=False),
+    deletion_protection=dict(type="bool", default=True),
     tags=dict(type="dict", default={}),
 )
-SPEC = dict(keys=dict(type="dict", default={}))
+SPEC = dict(keys=dict(type="dict", default={}, no_log=False))
 NAMED = {"keys": KEY}
 # Bounds: API_ScheduleKeyDeletion and API_EnableKeyRotation of
 # https://docs.aws.amazon.com/kms/latest/APIReference/
@@ -76,4 +76,4 @@ def _key(name: str, given: dict, stack, problems: list) -> Key:
         enable_key_rotation=rotated if plain else None,
         rotation_period_in_days=given["rotation_period_in_days"],
         deletion_window_in_days=given["deletion_window_in_days"],
-        force_destroy=given["force_destroy"])
+        deletion_protection=given["deletion_protection"])

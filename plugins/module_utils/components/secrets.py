@@ -28,7 +28,7 @@ SECRET = dict(
         secret_string_template=dict(type="dict", no_log=False),
         generate_string_key=dict(type="str", no_log=False), **PASSWORD)),
     recovery_window_in_days=dict(type="int", default=30),
-    force_destroy=dict(type="bool", default=False),
+    deletion_protection=dict(type="bool", default=True),
     tags=dict(type="dict", default={}),
 )
 SPEC = dict(secrets=dict(type="dict", default={}, no_log=False))
@@ -72,7 +72,7 @@ def _secret(name: str, given: dict, stack, problems: list) -> Secret:
         kms_key=stack.kms_key(given["kms_key"]) if given["kms_key"] else None,
         password=password if given["generate"] else None, template=how["secret_string_template"],
         generate_string_key=how["generate_string_key"], recovery_window_in_days=days,
-        force_destroy=given["force_destroy"], tags=dict(given["tags"]))
+        deletion_protection=given["deletion_protection"], tags=dict(given["tags"]))
 
 
 def _camel(name: str) -> str:

@@ -23,7 +23,7 @@ class Key(Declared):
     enable_key_rotation: bool = attr("KeyRotationEnabled", later=True)
     rotation_period_in_days: int = attr("RotationPeriodInDays", later=True)
     deletion_window_in_days: int = attr()
-    force_destroy: bool = attr()
+    deletion_protection: bool = attr()  # ours: AWS knows no such switch
 
     service, ref, tags_path = "kms", "KeyId", "Tags"
     creates = ("create_key", "KeyMetadata")
@@ -34,7 +34,7 @@ class Key(Declared):
 
     @property
     def protected(self):
-        return not self.force_destroy
+        return self.deletion_protection is not False
 
     @classmethod
     def fetch(cls, scan):

@@ -24,7 +24,7 @@ class Secret(Declared):
     template: dict = attr(initial=True)  # the JSON object that the password is put into
     generate_string_key: str = attr(initial=True)
     recovery_window_in_days: int = attr()  # 0: none
-    force_destroy: bool = attr()
+    deletion_protection: bool = attr()  # ours: AWS knows no such switch
 
     service, ref, identity, tags_path = "secretsmanager", "ARN", ("name",), "Tags"
     stateful = delete_first = True
@@ -32,7 +32,7 @@ class Secret(Declared):
 
     @property
     def protected(self):
-        return not self.force_destroy
+        return self.deletion_protection is not False
 
     @classmethod
     def fetch(cls, scan):
