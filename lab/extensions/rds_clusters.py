@@ -11,8 +11,8 @@ from lab.registry import handler
 # What ModifyDBCluster takes over as it is, and what waits for the window without ApplyImmediately.
 AT_ONCE = ("BackupRetentionPeriod", "PreferredBackupWindow", "PreferredMaintenanceWindow",
            "CopyTagsToSnapshot", "DeletionProtection", "AutoMinorVersionUpgrade",
-           "EnableIAMDatabaseAuthentication", "MonitoringInterval", "MonitoringRoleArn")
-DELAYED = ("EngineVersion",)
+           "EnableIAMDatabaseAuthentication", "MonitoringInterval", "MonitoringRoleArn", "Port",
+           "StorageType")
 
 
 def missing(name):
@@ -61,6 +61,7 @@ def create(call):
     rules.check_master(asked)
     rules.check_settings(asked)
     rules.check_scaling(asked.get("ServerlessV2ScalingConfiguration"))
+    rules.check_insights(asked, {})
     key = rules.storage_key(call, asked)
     cluster = build(call, name, version, group, groups, parameters)
     cluster["KmsKeyId"] = key
@@ -76,7 +77,7 @@ def build(call, name, version, group, groups, parameters):
     host = f"{unique}.{call.region}.rds.amazonaws.com"
     taken = ("DatabaseName", "MasterUsername", "StorageType", "EnableIAMDatabaseAuthentication",
              "CopyTagsToSnapshot", "AutoMinorVersionUpgrade", "MonitoringInterval",
-             "MonitoringRoleArn", "ServerlessV2ScalingConfiguration")
+             "MonitoringRoleArn")
     return {
         "DBClusterIdentifier": name, "DBClusterArn": call.arn("rds", f"cluster:{name}"),
         "DbClusterResourceId": f"cluster-{kit.hex_id(26).upper()}", "Status": "creating",
@@ -98,7 +99,9 @@ def build(call, name, version, group, groups, parameters):
         "HttpEndpointEnabled": False, "PendingModifiedValues": None, "NetworkType": "IPV4",
         "EarliestRestorableTime": kit.now(call), "LatestRestorableTime": kit.now(call),
         "_tags": rds.tags_asked(call), "_group": group["DBSubnetGroupName"],
-        "_parameters": parameters, **{key: asked[key] for key in taken if key in asked}}
+        "_parameters": parameters, **{key: asked[key] for key in taken if key in asked},
+        "ServerlessV2ScalingConfiguration": rules.scaling(
+            asked.get("ServerlessV2ScalingConfiguration"), {}), **rules.insights(asked, {})}
 
 
 def available(cluster):
@@ -144,9 +147,10 @@ def modify(call):
         rules.move_groups(call, members(call, cluster), keys)
     scaling = asked.get("ServerlessV2ScalingConfiguration")
     if scaling:
-        scaling = {**(cluster.get("ServerlessV2ScalingConfiguration") or {}), **scaling}
+        scaling = rules.scaling(scaling, cluster.get("ServerlessV2ScalingConfiguration") or {})
         rules.check_scaling(scaling)
         cluster["ServerlessV2ScalingConfiguration"] = scaling
+    rules.check_insights(asked, cluster)
     rules.change_master(call, cluster)
     change_logs(cluster, asked.get("CloudwatchLogsExportConfiguration") or {})
     for key in AT_ONCE:
@@ -154,6 +158,7 @@ def modify(call):
             cluster[key] = asked[key]
     if asked.get("EnableIAMDatabaseAuthentication") is not None:
         cluster["IAMDatabaseAuthenticationEnabled"] = asked["EnableIAMDatabaseAuthentication"]
+    cluster.update(rules.insights(asked, cluster))
     return settle(call, cluster, wanted)
 
 
@@ -175,8 +180,12 @@ def settle(call, cluster, wanted):
 
         def upgraded():
             cluster.update(EngineVersion=wanted, PendingModifiedValues=None)
+            group = call.params.get("DBInstanceParameterGroupName")
             for item in members(call, cluster):
                 item["EngineVersion"] = wanted
+                if group:
+                    item.update(_parameters=group, DBParameterGroups=[
+                        {"DBParameterGroupName": group, "ParameterApplyStatus": "in-sync"}])
             available(cluster)
 
         call.lab.later("rds.cluster.modify", upgraded)
@@ -234,7 +243,7 @@ def snapshot(call, cluster, name):
         "DBClusterIdentifier": cluster["DBClusterIdentifier"], "SnapshotCreateTime": kit.now(call),
         "Engine": cluster["Engine"], "EngineVersion": cluster["EngineVersion"],
         "DBClusterSnapshotArn": call.arn("rds", f"cluster-snapshot:{name}"),
-        "StorageEncrypted": cluster["StorageEncrypted"], "_tags": dict(
+        "StorageEncrypted": cluster["StorageEncrypted"], "_source": dict(cluster), "_tags": dict(
             cluster["_tags"] if cluster.get("CopyTagsToSnapshot") else {})}
     call.lab.later("rds.snapshot.create", lambda: table[name].update(Status="available"))
     return table[name]

@@ -133,6 +133,45 @@ def check_scaling(config):
         raise rds.value_error("SecondsUntilAutoPause must be between 300 and 86400")
 
 
+def scaling(asked, before):
+    """The capacities as they then are; only a minimum of 0 has a pause, 300 s by default."""
+    if not asked:
+        return before or None
+    found = {**before, **asked}
+    if found.get("MinCapacity"):
+        found = {key: value for key, value in found.items()
+                 if key != "SecondsUntilAutoPause" or key in asked}
+    else:
+        found.setdefault("SecondsUntilAutoPause", 300)
+    return found
+
+
+# ---- Performance Insights of a cluster: API_CreateDBCluster, DatabaseInsightsMode -----------------
+
+def insights(asked, before):
+    """What the cluster shows of them after this call."""
+    on = asked.get("EnablePerformanceInsights", before.get("PerformanceInsightsEnabled", False))
+    days = asked.get("PerformanceInsightsRetentionPeriod",
+                     before.get("PerformanceInsightsRetentionPeriod"))
+    return {"PerformanceInsightsEnabled": on,
+            "PerformanceInsightsRetentionPeriod": (days or 7) if on else None,
+            "DatabaseInsightsMode": asked.get("DatabaseInsightsMode", before.get(
+                "DatabaseInsightsMode", "standard"))}
+
+
+def check_insights(asked, before):
+    after, days = insights(asked, before), asked.get("PerformanceInsightsRetentionPeriod")
+    if days and not after["PerformanceInsightsEnabled"]:
+        raise rds.combination("Performance Insights retention needs EnablePerformanceInsights")
+    if days and days not in (7, 731) and (days % 31 or not 1 <= days // 31 <= 23):
+        raise rds.value_error("Invalid Performance Insights retention period. Valid values are "
+                              "[7, month * 31, 731]")
+    if after["DatabaseInsightsMode"] == "advanced" and (
+            after["PerformanceInsightsRetentionPeriod"] or 0) < 465:
+        raise rds.combination("To enable the Advanced mode of Database Insights, set the "
+                              "Performance Insights retention period to at least 465 days.")
+
+
 def storage_key(call, asked):
     key = asked.get("KmsKeyId")
     if key and not asked.get("StorageEncrypted"):

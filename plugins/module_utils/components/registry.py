@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from . import (
-    ecr_repositories, efs, eks_cluster, eks_nodegroups, iam_roles, karpenter, kms_keys, log_groups,
-    network, s3_buckets, secrets, security_groups,
+    aurora_cluster, ecr_repositories, efs, eks_cluster, eks_nodegroups, elasticache, iam_roles,
+    karpenter, kms_keys, log_groups, network, s3_buckets, secrets, security_groups,
 )
 
 COMPONENTS = {
@@ -21,4 +21,6 @@ COMPONENTS = {
     "s3_buckets": s3_buckets,
     "ecr_repositories": ecr_repositories,
     "efs": efs,
+    "aurora_cluster": aurora_cluster,
+    "elasticache": elasticache,
 }

@@ -82,6 +82,8 @@ class Steps:
             self.made.add(change.key)
             live = yield from self.settle(wanted, live)
             live = yield from self.complete(wanted, live)
+            if wanted.seeded:
+                live = yield from self.converge(resource, live)
         self.lives[change.key] = live
 
     def mark(self, change: Change):
