@@ -63,7 +63,7 @@ class Validator:
         if not self.wanted or not current.steps:
             return
         see = View(
-            stack=self.stack, options=self.known, today=today(),
+            stack=self.stack, options=self.known, today=today(), lives=current.lives,
             creates=frozenset(c.key for c in current.changes if c.action == "create"),
             updates={c.key: c.changed for c in current.changes
                      if c.action in ("update", "replace")})

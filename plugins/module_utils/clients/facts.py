@@ -37,16 +37,6 @@ class Facts:
         return None if found is None else {
             name: {f["Location"] for f in found if f["InstanceType"] == name} for name in wanted}
 
-    def engine_versions(self, engine: str) -> list[str] | None:
-        """Versions of a database engine of RDS."""
-        return self._pages("rds", "describe_db_engine_versions",
-                           "DBEngineVersions[].EngineVersion", Engine=engine)
-
-    def cache_versions(self, engine: str) -> list[str] | None:
-        """Versions of an engine of ElastiCache."""
-        return self._pages("elasticache", "describe_cache_engine_versions",
-                           "CacheEngineVersions[].EngineVersion", Engine=engine)
-
     def quota(self, service: str, code: str) -> float | None:
         """The applied quota of the account in the region."""
         found = self._pages("service-quotas", "get_service_quota", "[Quota.Value]",

@@ -87,6 +87,7 @@ class View:
     today: datetime.date
     creates: frozenset = field(default_factory=frozenset)  # keys that the plan creates
     updates: dict = field(default_factory=dict)  # key -> {field: (live, wanted)}
+    lives: dict = field(default_factory=dict)  # key -> live object, of what the plan has read
 
     def __contains__(self, component: str) -> bool:
         return component in self.options

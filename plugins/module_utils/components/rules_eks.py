@@ -146,33 +146,6 @@ def creator_admin(see: View):
         yield "eks_cluster.access_entries", "nobody would have access to the cluster"
 
 
-@rule(RULES, "deletion-protection", WARNING, "set deletion_protection to true")
-def deletion_protection(see: View):
-    """Deletion protection that is off in a production stack"""
-    if not getattr(see.stack, "production", False):
-        return
-    places = [(component, see.part(component)) for component in
-              ("eks_cluster", "aurora_cluster") if component in see]
-    places += [(path, given) for path, _name, given in see.each("efs", "file_systems")]
-    for path, options in places:
-        if not options.get("deletion_protection"):
-            yield f"{path}.deletion_protection", "it is off in a production stack"
-
-
-@rule(RULES, "force-destroy", WARNING, "set it to false, and name the key in allow_data_loss "
-      "when the time has come")
-def force_destroy(see: View):
-    """Data of a production stack that a removal takes along without asking"""
-    if not getattr(see.stack, "production", False):
-        return
-    for component, option in (("s3_buckets", "buckets"), ("secrets", "secrets"),
-                              ("ecr_repositories", "repositories"), ("kms_keys", "keys")):
-        for path, _name, given in see.each(component, option):
-            for name in ("force_destroy", "force_delete"):
-                if given.get(name):
-                    yield f"{path}.{name}", "it is on in a production stack"
-
-
 @rule(RULES, "service-account-twice", ERROR, "leave one of them out")
 def role_accounts(see: View):
     """Two roles by EKS Pod Identity for one service account"""

@@ -113,11 +113,12 @@ def nat_without_public(see: View):
 @rule(RULES, "zones-too-few", ERROR, "name two zones; one NAT gateway and nodes in one zone "
       "make it cheap, not one subnet", decision=4)
 def zones_too_few(see: View):
-    """EKS, Aurora or a replication group with subnets in one zone only"""
-    wants = [name for name in ("eks_cluster", "aurora_cluster") if name in see]
-    if wants and "network" in see and len(set(see.zones)) < 2:
-        yield ("network.availability_zones",
-               f"{' and '.join(wants)} need subnets in two zones, there is one")
+    """EKS or a database with subnets in one zone only"""
+    for component, option in (("eks_cluster", "subnet_tiers"), ("aurora_cluster", "subnets")):
+        given = see.part(component).get("subnets")
+        if component in see and "network" in see and not given and len(set(see.zones)) < 2:
+            yield (f"{component}.{option}", "two zones are needed, network.availability_zones has "
+                   f"{', '.join(set(see.zones)) or 'none'}")
 
 
 @rule(RULES, "dns-names", ERROR, "set enable_dns_support and enable_dns_hostnames to true")

@@ -8,7 +8,7 @@ A stack that stays as it is asks nothing.
 from __future__ import annotations
 
 from . import tables
-from .findings import ERROR, WARNING, View, nearest, rule
+from .findings import ERROR, WARNING, View, rule
 from .rules_nodes import groups, is_spot, minor
 
 RULES: list = []
@@ -135,35 +135,26 @@ def quota_default(see: View, facts):
                    f"{default} and the account's own cannot be read")
 
 
-@rule(RULES, "db-engine-version", ERROR, "choose a version that the region offers", decision=18)
-def engine_version(see: View, facts):
-    """A version of Aurora that RDS does not offer in the region"""
+def aurora_versions(see: View, facts) -> tuple[str, list[str]]:
+    """The version asked for and all that RDS offers, when the plan makes or upgrades a cluster."""
     options = see.part("aurora_cluster")
-    version, engine = options.get("engine_version"), options.get("engine") or "aurora-postgresql"
+    version = options.get("engine_version")
     asked = any(key.startswith("aurora_cluster/") for key in see.creates) or any(
         "engine_version" in changed for key, changed in see.updates.items()
         if key.startswith("aurora_cluster/"))
-    offered = facts.engine_versions(engine) if asked and version else None
-    if offered and not matches(str(version), offered):
-        yield ("aurora_cluster.engine_version",
-               f"RDS does not offer {engine} {version} in {see.stack.region}",
-               closest(str(version), offered))
+    offered = facts.engine_versions("aurora-postgresql") if asked and version else None
+    return str(version), offered or []
 
 
-def matches(version: str, offered: list[str]) -> bool:
-    """Whether a version, or a major version alone, is offered."""
-    return any(o == version or o.startswith(f"{version}.") for o in offered)
-
-
-def closest(version: str, offered: list[str]) -> str:
-    """The nearest offered version of the same major, named as the replacement."""
-    major = version.split(".")[0]
-    same = sorted((o for o in offered if o.split(".")[0] == major), key=numbers)
-    after = [o for o in same if numbers(o) >= numbers(version)]
-    best = (after or same[::-1] or [""])[0]
-    return f"use {best}" if best else nearest(version, offered)
-
-
-def numbers(version: str) -> list[int]:
-    """15.10 -> [15, 10]."""
-    return [int(part) if part.isdigit() else 0 for part in version.split(".")]
+@rule(RULES, "engine-version-taken", WARNING, "write the version that is taken", decision=18)
+def engine_version(see: View, _facts):
+    """A version of Aurora, Valkey or Redis that AWS no longer offers, and what is taken for it"""
+    new = any(key.startswith(("aurora_cluster/", "elasticache/")) for key in see.creates) or any(
+        "engine_version" in changed for changed in see.updates.values())
+    for key, live in see.lives.items() if new else ():
+        component, kind, asked = key.split("/", 2)
+        asked = asked.rpartition("-")[2]
+        taken = (live or {}).get("EngineVersion", asked)
+        if kind.endswith("engine_version") and not f"{taken}.".startswith(f"{asked}."):
+            yield (f"{component}.engine_version", f"AWS does not offer {asked}, {taken} is taken",
+                   f"write engine_version: \"{taken}\"")

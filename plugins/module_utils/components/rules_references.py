@@ -10,14 +10,14 @@ from .findings import ERROR, View, nearest, rule
 RULES: list = []
 # Option, at any depth of any component -> the component and its dictionary that holds the names.
 REFERENCES = {
-    **dict.fromkeys(("kms_key", "volume_kms_key", "encryption_key", "storage_kms_key"),
+    **dict.fromkeys(("kms_key", "volume_kms_key", "encryption_key",
+                     "master_user_secret_kms_key"),
                     ("kms_keys", "keys")),
     **dict.fromkeys(("security_groups", "source_security_groups", "source_group"),
                     ("security_groups", "groups")),
     **dict.fromkeys(("role", "node_role", "principal", "service_account_role"),
                     ("iam_roles", "roles")),
-    "auth_secret": ("secrets", "secrets"),
-    "log_group": ("log_groups", "groups"),
+    "auth_token_secret": ("secrets", "secrets"),
 }
 ROLES_BY_ACCOUNT = "pod_identity"  # a dictionary of service account to role
 # What is no name of ours: ARNs, ids, aliases of AWS's own keys, templates, and a group itself.
@@ -42,7 +42,7 @@ def walk(path: str, value):
 
 @rule(RULES, "unknown-reference", ERROR, "name an object of the other component, or an ARN or id")
 def unknown_reference(see: View):
-    """A name of a security group, role, key, secret or log group that the stack does not have"""
+    """A name of a security group, role, key or secret that the stack does not have"""
     for component, options in see.options.items():
         for path, option, text in walk(component, options):
             other, holder = REFERENCES.get(option, ("", ""))

@@ -51,11 +51,12 @@ def options_of(case: dict) -> dict:
 
 
 def found_in(case: dict) -> list:
-    waivers = FILE["waivers"] | case.get("waivers", {}) if case.get("waivers") else {}
+    waivers = case.get("waivers", {})
     today = case.get("today", TODAY)
     if "creates" in case or "updates" in case:
         see = View(stack=stack_of(case), options=options_of(case), today=today,
-                   creates=frozenset(case.get("creates", ())), updates={
+                   lives=case.get("lives", {}), creates=frozenset(case.get("creates", ())),
+                   updates={
                        key: {field: tuple(pair) for field, pair in fields.items()}
                        for key, fields in case.get("updates", {}).items()})
         return rules.online(see, Facts(case.get("facts", {})), waivers)
