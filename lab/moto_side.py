@@ -14,6 +14,7 @@ from moto.core.exceptions import HTTPException, ServiceException
 from moto.core.model_instances import reset_model_data
 from moto.iam.models import IAMBackend
 
+from lab import moto_speed  # noqa: F401  moto, faster
 from lab.errors import Refusal
 from lab.wire import Answer, serialize
 

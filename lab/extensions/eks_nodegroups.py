@@ -1,7 +1,7 @@
 """EKS managed node groups: API_CreateNodegroup, API_UpdateNodegroupConfig,
 API_UpdateNodegroupVersion, API_DeleteNodegroup."""
 
-from lab import kit
+from lab import kit, quotas
 from lab.extensions import autoscaling
 from lab.extensions import eks_shared as eks
 from lab.extensions.eks_access import add_entry
@@ -36,6 +36,7 @@ def check_create(call, cluster):
     if cluster["status"] not in ("ACTIVE", "UPDATING"):
         raise eks.bad_request(f"Cluster '{cluster['name']}' is not in ACTIVE status",
                               clusterName=cluster["name"])
+    quotas.check(call, "eks_nodegroups", len(eks.members(call, "nodegroup", cluster["name"])))
     if len(name) > 63:
         raise eks.invalid("The nodegroup name can't be longer than 63 characters")
     found = kit.subnets(call, asked["subnets"], lambda key: eks.invalid(
