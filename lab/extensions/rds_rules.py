@@ -146,7 +146,7 @@ def scaling(asked, before):
     return found
 
 
-# ---- Performance Insights of a cluster: API_CreateDBCluster, DatabaseInsightsMode -----------------
+# ---- Performance Insights of a cluster: API_CreateDBCluster, DatabaseInsightsMode ----------
 
 def insights(asked, before):
     """What the cluster shows of them after this call."""
