@@ -246,7 +246,7 @@ def _version(options: dict, name: str, given: dict, cluster: Cluster):
 
 
 def _addon_identities(options: dict, stack, name: str, cluster: Cluster) -> list:
-    """The roles of an add-on's service accounts; a role of ours for those that cannot do without."""
+    """Roles of an add-on's service accounts; one of ours for those that cannot do without."""
     given, found = options["addons"][name], []
     for account, role in given["pod_identity"].items():
         found.append(PodIdentityAssociation(

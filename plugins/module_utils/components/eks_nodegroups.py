@@ -66,7 +66,8 @@ NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryReadOnl
 # https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html
 GP3 = {"iops": 3000, "throughput": 125}
 GPU = "nvidia.com/gpu"
-# What a family's name says: https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html
+# What a family's name says:
+# https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html
 NVIDIA = re.compile(r"(g|gr|p)\d(?!ad\b)")
 NEURON = re.compile(r"(inf|trn)\d")
 ARM = re.compile(r"a1\b|[a-z]+\d+g|g5g\b|p6e-gb")
@@ -115,8 +116,8 @@ def _group(name: str, given: dict, stack, shared: dict) -> list:
     template = _template(name, full_name, given, stack, shared["cluster"], ami_type)
     desired, update = given["desired_size"], given["update_config"] or {}
     group = Nodegroup(
-        key=f"eks_nodegroups/nodegroup/{name}", nodegroup_name=full_name, tags=_texts(given["tags"]),
-        subnets=_subnets(given, stack), launch_template=template,
+        key=f"eks_nodegroups/nodegroup/{name}", nodegroup_name=full_name,
+        tags=_texts(given["tags"]), subnets=_subnets(given, stack), launch_template=template,
         launch_template_version=template.version(), ami_type=ami_type,
         version=given["version"] or _version(shared["cluster"]),
         desired_size=given["min_size"] if desired is None else desired,
@@ -217,6 +218,12 @@ def _problems(path: str, given: dict) -> list[str]:
             given["update_config"]["max_unavailable_percentage"]:
         found.append(f"{path}.update_config: give max_unavailable or max_unavailable_percentage, "
                      "not both")
+    kind = given["volume_type"]
+    if given["volume_throughput"] and kind != "gp3":
+        found.append(f"{path}.volume_throughput: {kind} takes none; use gp3, or leave it out")
+    if (given["volume_iops"] or 0) and kind == "gp2" or kind[:2] == "io" and \
+            not given["volume_iops"]:
+        found.append(f"{path}.volume_iops: io1 and io2 need it, gp2 takes none; use gp3")
     if not given["instance_types"]:
         return [*found, f"{path}.instance_types: give at least one, such as t3.medium"]
     return found + _image_problems(path, given)

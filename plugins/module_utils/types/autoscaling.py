@@ -7,7 +7,7 @@ from ..engine.resource import attr, create_only, updates
 from .declared import Declared
 from .eks_nodes import Nodegroup
 
-# https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/cloudprovider/aws/README.md
+# https://github.com/kubernetes/autoscaler: cluster-autoscaler/cloudprovider/aws/README.md
 NODE_TEMPLATE = "k8s.io/cluster-autoscaler/node-template/"
 
 

@@ -195,10 +195,8 @@ class Cluster(Eks):
     @updates("endpoint_public_access", "endpoint_private_access", "public_access_cidrs")
     def open(self, api, live):
         """From where the API server can be reached."""
-        names = ("endpoint_public_access", "endpoint_private_access", "public_access_cidrs")
-        self._change(api, resourcesVpcConfig={
-            self.attrs[n].path.split(".")[1]: getattr(self, n) for n in names
-            if getattr(self, n) is not None})
+        wanted = self.params()["resourcesVpcConfig"]
+        self._change(api, resourcesVpcConfig={k: v for k, v in wanted.items() if "Access" in k})
 
     @updates("logging")
     def log(self, api, live):

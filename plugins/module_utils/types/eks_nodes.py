@@ -33,6 +33,27 @@ def _version(wanted: str, live: str) -> bool:
     return wanted == live
 
 
+def _labels(wanted: dict | None, live: dict) -> dict:
+    have = live.get("labels") or {}
+    return {} if wanted is None else _part("labels", {
+        "addOrUpdateLabels": {k: v for k, v in wanted.items() if have.get(k) != v},
+        "removeLabels": sorted(have.keys() - wanted.keys())})
+
+
+def _taints(wanted: list | None, live: dict) -> dict:
+    """A taint is named by its key and effect."""
+    new, have = ({(t["key"], t["effect"]): t for t in taints or ()}
+                 for taints in (wanted, live.get("taints")))
+    return {} if wanted is None else _part("taints", {
+        "addOrUpdateTaints": [t for k, t in new.items() if not equal(t, have.get(k))],
+        "removeTaints": [t for k, t in have.items() if k not in new]})
+
+
+def _part(name: str, change: dict) -> dict:
+    change = {k: v for k, v in change.items() if v}
+    return {name: change} if change else {}
+
+
 class Nodegroup(Eks):
     """A managed node group. A replacement is made beside it, under the name with or without -2.
 
@@ -118,7 +139,7 @@ class Nodegroup(Eks):
              "max_unavailable_percentage", "update_strategy", "node_repair")
     def change(self, api, live):
         """All that changes without new nodes, in one call."""
-        call = {**self._sizes(live), **self._labels(live), **self._taints(live)}
+        call = {**self._sizes(live), **_labels(self.labels, live), **_taints(self.taints, live)}
         whole = self.params()
         for part, names in (("updateConfig", ("max_unavailable", "max_unavailable_percentage",
                                               "update_strategy")),
@@ -141,25 +162,6 @@ class Nodegroup(Eks):
         sizes = {"minSize": self.min_size, "maxSize": self.max_size}
         return {"scalingConfig": sizes if clamped == desired else
                 {**sizes, "desiredSize": clamped}}
-
-    def _labels(self, live: dict) -> dict:
-        wanted, have = self.labels or {}, live.get("labels") or {}
-        change = {"addOrUpdateLabels": {k: v for k, v in wanted.items() if have.get(k) != v},
-                  "removeLabels": sorted(have.keys() - wanted.keys())}
-        return self._part("labels", change, self.labels)
-
-    def _taints(self, live: dict) -> dict:
-        """A taint is named by its key and effect."""
-        wanted, have = ({(t["key"], t["effect"]): t for t in taints or ()}
-                        for taints in (self.taints, live.get("taints")))
-        change = {"addOrUpdateTaints": [t for k, t in wanted.items() if not equal(t, have.get(k))],
-                  "removeTaints": [t for k, t in have.items() if k not in wanted]}
-        return self._part("taints", change, self.taints)
-
-    @staticmethod
-    def _part(name: str, change: dict, wanted) -> dict:
-        change = {k: v for k, v in change.items() if v}
-        return {name: change} if change and wanted is not None else {}
 
     def delete(self, api, live):
         api.eks.delete_nodegroup(clusterName=live["clusterName"],
