@@ -18,6 +18,7 @@ SAMPLE = 6  # places per stack and direction that the ordinary test run tries
 @functools.lru_cache(maxsize=None)
 def clean(name: str) -> tuple:
     """(writes of a build, writes of a removal, objects by kind) of runs that nobody disturbs."""
+    protected(name)  # in a world of its own, and there is one at a time
     world = World()
     actions(world.run(stack(name)))
     made, there = len(world.writes()), world.kinds()
@@ -26,7 +27,7 @@ def clean(name: str) -> tuple:
 
 
 def remove(world: World, name: str) -> dict:
-    return world.run(stack(name), state="absent", confirm_destroy=name,
+    return world.run(stack(name), state="absent", confirm_destroy=name, lease_takeover=True,
                      allow_data_loss=protected(name))
 
 
@@ -50,7 +51,7 @@ def places(name: str, count: int | None):
 def crash(name: str, direction: str, number: int, when: str) -> None:
     """One kill, one more run; judged from the emulator's own data."""
     world = World()
-    run = (lambda: world.run(stack(name))) if direction == "build" else \
+    run = (lambda: world.run(stack(name), lease_takeover=True)) if direction == "build" else \
         (lambda: remove(world, name))
     if direction == "removal":
         actions(world.run(stack(name)))
@@ -59,7 +60,7 @@ def crash(name: str, direction: str, number: int, when: str) -> None:
         run()
     world.lab.set(faults=[])
     world.lab.revive()
-    ended = run()
+    ended = run()  # another process, in truth: the dead one's lease is taken at once
     assert not ended["failed"], ended["msg"]
     if direction == "removal":
         assert world.left() == set()
