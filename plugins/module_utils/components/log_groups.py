@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 
-from ..types.kms import Key
 from ..types.logs import LogGroup
 
 GROUP = dict(

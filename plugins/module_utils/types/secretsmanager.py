@@ -50,8 +50,7 @@ class Secret(Declared):
             listed = cls._list(api, [{"Key": "name", "Values": names}])
             found.update({s["Name"]: s for s in listed if s["Name"] in names})
         doubtful = [n for n, r in wanted.items() if not r.agrees(found.get(n), scan)]
-        found.update({n: s for n, s in zip(doubtful, api.map(lambda n: describe(api, n),
-                                                             doubtful))})
+        found.update(zip(doubtful, api.map(lambda name: describe(api, name), doubtful)))
         return [s for s in found.values() if s and not s.get("DeletedDate")]
 
     @staticmethod

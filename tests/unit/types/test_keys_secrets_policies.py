@@ -1,0 +1,117 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is particular to keys, secrets, policies and rules, beside the laws."""
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.groundwork.aws.plugins.module_utils.components import security_groups
+from ansible_collections.groundwork.aws.plugins.module_utils.components.context import Stack
+from ansible_collections.groundwork.aws.plugins.module_utils.options import checked
+from tests.world import REGION, World, actions
+
+GONE = dict(state="absent", confirm_destroy="acme-test")
+TOKEN = {"secrets": {"secrets": {"token": {"description": "A token"}}}}
+LOGIN = {"secrets": {"secrets": {"login": {"generate_secret_string": {
+    "secret_string_template": {"username": "app"}, "generate_string_key": "password",
+    "password_length": 40, "exclude_punctuation": True}}}}}
+KEYS = {"kms_keys": {"keys": {"data": {"description": "Data"}}}}
+
+
+def client(world, name):
+    return world.session(aws_access_key_id="LAB0123456789012", aws_secret_access_key="x",
+                         region_name=REGION).client(name)
+
+
+def test_value_is_made_by_aws_and_shown_nowhere():
+    world = World()
+    results = [world.run(LOGIN, check=True), world.run(LOGIN), world.run(LOGIN)]
+    assert "secretsmanager.GetRandomPassword" not in world.lab.calls.names
+    value = json.loads(client(world, "secretsmanager").get_secret_value(
+        SecretId="acme-test/login")["SecretString"])
+    assert value["username"] == "app" and len(value["password"]) == 40
+    assert not any(value["password"] in json.dumps(r, default=str) for r in results)
+
+
+def test_secret_is_taken_back_with_its_value():
+    world = World()
+    world.run(TOKEN)
+    before = client(world, "secretsmanager").get_secret_value(SecretId="acme-test/token")
+    kept = world.run(TOKEN, **GONE)
+    assert kept["failed"] and "allow_data_loss" in kept["msg"]
+    assert not world.run(TOKEN, **GONE, allow_data_loss=["secrets/secret/token"])["failed"]
+    changed = {"secrets": {"secrets": {"token": {"description": "The same token"}}}}
+    assert actions(world.run(changed)) == {"secrets/secret/token": "create"}
+    after = client(world, "secretsmanager").get_secret_value(SecretId="acme-test/token")
+    assert after["SecretString"] == before["SecretString"]
+    assert not world.run(changed)["changed"]
+
+
+def test_foreign_secret_of_the_name_is_refused():
+    world = World()
+    client(world, "secretsmanager").create_secret(Name="acme-test/token", SecretString="theirs")
+    result = world.run(TOKEN)
+    assert result["failed"] and "adopt" in result["msg"] and not world.writes()
+
+
+@pytest.mark.parametrize("options", [KEYS, TOKEN, LOGIN], ids=["key", "token", "login"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_lost_answers_make_no_second_one(options, when):
+    for service in ("kms.CreateKey", "kms.CreateAlias", "secretsmanager.CreateSecret"):
+        world = World(faults=[{"match": service, "when": when, "what": "drop"}])
+        assert not world.run(options)["failed"]
+        assert not world.run(options)["changed"]
+        assert sum(world.kinds().values()) == len(world.run(options)["plan"])
+
+
+def test_key_without_its_alias_is_found_again():
+    world = World(faults=[{"match": "kms.CreateAlias", "what": "AccessDeniedException"}])
+    assert world.run(KEYS)["failed"]
+    assert actions(world.run(KEYS)) == {"kms_keys/alias/data": "create"}
+
+
+def test_policy_keeps_five_versions():
+    world = World()
+    for number in range(8):
+        statement = {"Effect": "Allow", "Action": "s3:GetObject",
+                     "Resource": f"arn:aws:s3:::acme-{number}/*"}
+        options = {"iam_roles": {"policies": {"data": {"statements": [statement]}}}}
+        assert not world.run(options)["failed"]
+    iam = client(world, "iam")
+    arn = world.run(options)["outputs"]["iam_roles/managed_policy/data"]["arn"]
+    versions = iam.list_policy_versions(PolicyArn=arn)["Versions"]
+    assert sorted(v["VersionId"] for v in versions) == ["v4", "v5", "v6", "v7", "v8"]
+    assert not world.run(options, **GONE)["failed"]
+    assert not world.left()
+
+
+def groups(given: dict):
+    options, problems = checked("security_groups", given, security_groups.SPEC,
+                                security_groups.NAMED)
+    assert not problems
+    return security_groups.build(options, Stack("acme", "test", REGION, "123456789012"))
+
+
+def test_groups_in_a_vpc_that_exists():
+    assert groups({"vpc_id": "vpc-1", "groups": {"a": {}}})[0].vpc == "vpc-1"
+
+
+@pytest.mark.parametrize(("rule", "words"), [
+    ({"from_port": 80}, "exactly one of"),
+    ({"from_port": 80, "cidr_ipv4": "10.0.0.1/8"}, "write 10.0.0.0/8"),
+    ({"from_port": 80, "cidr_ipv4": "::/0"}, "not an IPv4 range"),
+    ({"from_port": 80, "source_group": "nodse"}, "did you mean nodes"),
+    ({"cidr_ipv4": "0.0.0.0/0"}, "from_port"),
+    ({"ports": ["90-80"], "cidr_ipv4": "0.0.0.0/0"}, "not a range of ports"),
+    ({"ip_protocol": "-1", "from_port": 80, "cidr_ipv4": "0.0.0.0/0"}, "has no ports"),
+])
+def test_rules_that_aws_would_refuse(rule, words):
+    with pytest.raises(ValueError, match=words) as raised:
+        groups({"groups": {"nodes": {}, "alb": {"rules": {"web": rule}}}})
+    assert "groups.alb.rules.web" in str(raised.value)
+
+
+def test_two_groups_with_the_cluster_tag():
+    with pytest.raises(ValueError, match="leave it on one"):
+        groups({"groups": {"a": {"cluster_tag": True}, "b": {"cluster_tag": True}}})
