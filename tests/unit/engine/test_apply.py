@@ -121,6 +121,20 @@ def test_the_old_one_is_not_taken_for_the_heir_whose_answer_was_lost():
     assert [o["Id"] == old for o in world.ours()] == [False]
 
 
+@pytest.mark.parametrize("at", range(3))
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_replacement_that_was_killed_is_taken_up(world, at, when):
+    """Its writes: the mark, the creation, the deletion."""
+    old = world.put("net", tags(NET), Cidr=2)
+    world.faults = {at: f"kill_{when}"}
+    with pytest.raises(toys.Killed):
+        applied(world, net(), allow_replace=("*",))
+    world.calm()
+    outcomes, _events = applied(world, net(), allow_replace=("*",))
+    assert {o.state for o in outcomes.values()} <= {"done"}
+    assert [(o["Id"] == old, o["Cidr"]) for o in world.ours()] == [(False, 1)]
+
+
 def test_an_update_without_an_answer_is_looked_at_and_not_sent_again(world):
     role, (cluster,) = clusters(1, version=4)
     found = world.put("role", tags(ROLE), Name="r")

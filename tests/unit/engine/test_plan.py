@@ -176,6 +176,14 @@ def test_members_of_what_is_left_over_stay_with_it(world):
     assert len(planned(world, prune=True).steps) == 2
 
 
+def test_left_overs_go_before_what_they_use(world):
+    parent = world.put("net", tags(NET))
+    host = world.put("host", tags(HOST), Net=parent)
+    found = planned(world, prune=True)
+    assert found.after == {f"{NET} (delete {parent})": {f"{HOST} (delete {host})"},
+                           f"{HOST} (delete {host})": set()}
+
+
 def test_left_over_data_goes_only_by_its_name(world):
     world.put("disk", tags(DISK))
     assert not planned(world, prune=True).steps

@@ -19,7 +19,7 @@ from ansible_collections.groundwork.aws.plugins.module_utils.engine.resource imp
 
 OWNER, KEY, REPLACED = "groundwork:stack", "groundwork:key", "groundwork:replaced"
 STACK = "toy-dev"
-FOREVER = 1e9  # more virtual seconds than any run may take
+FOREVER = 1e5  # more virtual seconds than any run may take
 
 
 class Killed(BaseException):
