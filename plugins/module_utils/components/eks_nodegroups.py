@@ -72,8 +72,8 @@ NVIDIA = re.compile(r"(g|gr|p)\d(?!ad\b)")
 NEURON = re.compile(r"(inf|trn)\d")
 ARM = re.compile(r"a1\b|[a-z]+\d+g|g5g\b|p6e-gb")
 # What nodes cannot do without, where it is part of the same run.
-BEFORE_NODES = ("eks_cluster/addon/vpc-cni", "eks_cluster/addon/kube-proxy",
-                "network/route/", "network/route_table_association/", "network/vpc_endpoint/")
+BEFORE_NODES = re.compile(r"eks_cluster/addon/(vpc-cni|kube-proxy)$|"
+                          r"network/(route|route_table_association|vpc_endpoint)/")
 EFFECTS = {"NO_SCHEDULE": "NoSchedule", "NO_EXECUTE": "NoExecute",
            "PREFER_NO_SCHEDULE": "PreferNoSchedule"}
 
@@ -104,7 +104,7 @@ def build(options: dict, stack) -> list:
     shared = {"cluster": stack.use(Cluster, "eks_cluster/cluster/main"), "node_role": role,
               "policies": own[1:] or None,
               "before": [r for k, r in stack.resources.items()
-                         if k.startswith(BEFORE_NODES) and not r.external] or None}
+                         if BEFORE_NODES.match(k) and not r.external] or None}
     return [*own, *(resource for name, group in options["nodegroups"].items()
                     for resource in _group(name, group, stack, shared))]
 

@@ -3,6 +3,7 @@
 """EKS clusters: https://docs.aws.amazon.com/eks/latest/APIReference/."""
 from __future__ import annotations
 
+import difflib
 import json
 import re
 
@@ -265,6 +266,18 @@ class AddonVersion(Fact):
                 found += [{"kubernetesVersion": version, "addonName": addon["addonName"],
                            "choice": choice, "addonVersion": name}
                           for choice, name in choices.items()]
+        return found
+
+    def find(self, scan):
+        """The offered version; a name that EKS does not know, and nobody has, is refused."""
+        found, name = super().find(scan), self.addon_name
+        known = {i["addonName"] for i in scan.of(type(self)).items
+                 if i["kubernetesVersion"] == self.kubernetes_version}
+        if not found and known and name not in {i["addonName"] for i in scan.of(Addon).items}:
+            close = difflib.get_close_matches(name, known, 1, 0.5)
+            raise Refused([f"eks_cluster.addons.{name}: EKS offers no such add-on for Kubernetes "
+                           f"{self.kubernetes_version}" + (
+                               f"; did you mean {close[0]}?" if close else "")])
         return found
 
     @staticmethod
