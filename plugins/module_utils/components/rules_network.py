@@ -58,7 +58,7 @@ def subnet_overlap(see: View):
 
 @rule(RULES, "cidr-overlap", ERROR, "choose a block that the VPC does not contain")
 def cidr_overlap(see: View):
-    """The cluster's service addresses, or a network to be connected, overlap the VPC's"""
+    """The cluster's service addresses overlap the VPC's"""
     vpc = cidr(see.part("network").get("cidr_block"))
     others = [("eks_cluster.service_ipv4_cidr", see.part("eks_cluster").get("service_ipv4_cidr"))]
     for path, text in others:
