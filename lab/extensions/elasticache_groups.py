@@ -117,20 +117,26 @@ def build(call, name, shards, clustered):
         "CacheNodeType": asked["CacheNodeType"], "Engine": (asked.get("Engine") or "redis").lower(),
         "AuthTokenEnabled": bool(asked.get("AuthToken")), "KmsKeyId": asked.get("KmsKeyId"),
         "TransitEncryptionEnabled": bool(asked.get("TransitEncryptionEnabled")),
-        "TransitEncryptionMode": "required" if asked.get("TransitEncryptionEnabled") else None,
+        "TransitEncryptionMode": (asked.get("TransitEncryptionMode") or "required") if asked.get(
+            "TransitEncryptionEnabled") else None,
         "AtRestEncryptionEnabled": bool(asked.get("AtRestEncryptionEnabled")),
         "SnapshotRetentionLimit": asked.get("SnapshotRetentionLimit") or 0,
         "SnapshotWindow": asked.get("SnapshotWindow") or "03:00-04:00",
         "AutoMinorVersionUpgrade": asked.get("AutoMinorVersionUpgrade", True),
-        "LogDeliveryConfigurations": asked.get("LogDeliveryConfigurations") or [],
+        "LogDeliveryConfigurations": nodes.deliveries([], asked),
         "ReplicationGroupCreateTime": kit.now(call), "NetworkType": "ipv4", "IpDiscovery": "ipv4",
         "DataTiering": "disabled", "_tags": cache.tags_asked(call), "_shards": {},
         "_host": f"{kit.hex_id(6)}.{call.region}.cache.amazonaws.com",
         "_port": asked.get("Port") or 6379}
 
 
-def zones_of(group):
+def zones_of(group, shard):
+    """The zones asked for, of the group or of this shard, else those of the subnets."""
     wanted = group["_asked"].get("PreferredCacheClusterAZs")
+    for row in group["_asked"].get("NodeGroupConfiguration") or []:
+        if row.get("NodeGroupId") in (None, shard) and row.get("PrimaryAvailabilityZone"):
+            wanted = [row["PrimaryAvailabilityZone"], *(row.get("ReplicaAvailabilityZones") or [])]
+            break
     return wanted or sorted({row["SubnetAvailabilityZone"]["Name"]
                              for row in group["_known"]["group"]["Subnets"]})
 
@@ -143,7 +149,7 @@ def add_shards(call, group, shards, each):
 
 
 def grow(call, group, shard, members, each):
-    zones = zones_of(group)
+    zones = zones_of(group, shard)
     call.params = {**call.params, **{key: value for key, value in group["_asked"].items()
                                      if key not in call.params}}
     while len(members) < each:
@@ -222,6 +228,11 @@ def modify(call):
         "AutomaticFailoverEnabled", group["AutomaticFailover"] == "enabled"),
         "MultiAZEnabled": asked.get("MultiAZEnabled", group["MultiAZ"] == "enabled")},
         each, group["ClusterEnabled"], group["_known"]["group"])
+    if asked.get("SnapshottingClusterId") and group["ClusterEnabled"]:
+        raise cache.combination("SnapshottingClusterId cannot be set with cluster mode")
+    change_transit(group, asked)
+    if asked.get("AuthTokenUpdateStrategy") == "SET" and not group.get("_rotated"):
+        raise cache.combination("SET is allowed only after ROTATE")
     if asked.get("AuthTokenUpdateStrategy") and not asked.get("ApplyImmediately"):
         raise cache.combination("AuthToken changes must be applied immediately")
     if asked.get("AuthToken") and not asked.get("AuthTokenUpdateStrategy"):
@@ -230,6 +241,9 @@ def modify(call):
     nodes.change(call, all_members(call, group))
     if asked.get("AuthToken"):
         group["AuthTokenEnabled"] = True
+        group["_rotated"] = asked["AuthTokenUpdateStrategy"] == "ROTATE"
+    group["LogDeliveryConfigurations"] = nodes.deliveries(
+        group["LogDeliveryConfigurations"], asked)
     for key, field in (("AutomaticFailoverEnabled", "AutomaticFailover"),
                        ("MultiAZEnabled", "MultiAZ")):
         if asked.get(key) is not None:
@@ -237,13 +251,32 @@ def modify(call):
     for key, field in (("ReplicationGroupDescription", "Description"),
                        ("SnapshotRetentionLimit", "SnapshotRetentionLimit"),
                        ("SnapshotWindow", "SnapshotWindow"), ("Engine", "Engine"),
-                       ("AutoMinorVersionUpgrade", "AutoMinorVersionUpgrade"),
-                       ("LogDeliveryConfigurations", "LogDeliveryConfigurations")):
+                       ("AutoMinorVersionUpgrade", "AutoMinorVersionUpgrade")):
         if asked.get(key) is not None:
             group[field] = asked[key]
     if asked.get("CacheNodeType") and asked.get("ApplyImmediately"):
         group["CacheNodeType"] = asked["CacheNodeType"]
     return modifying(call, group)
+
+
+def change_transit(group, asked):
+    """Both ways lead through `preferred`. Source: dg/in-transit-encryption-enable.html."""
+    on, mode = asked.get("TransitEncryptionEnabled"), asked.get("TransitEncryptionMode")
+    now = group["TransitEncryptionMode"]
+    if on and not group["TransitEncryptionEnabled"] and mode != "preferred":
+        raise cache.combination("To enable encryption in transit, TransitEncryptionMode must be "
+                                "preferred")
+    if on is False and now == "required":
+        raise cache.combination("To disable encryption in transit, TransitEncryptionMode must be "
+                                "preferred first")
+    if on is False and group["AuthTokenEnabled"]:
+        raise cache.combination("Encryption in transit cannot be disabled while AUTH is enabled")
+    if mode and not (on or group["TransitEncryptionEnabled"]):
+        raise cache.combination("TransitEncryptionMode needs TransitEncryptionEnabled")
+    if on is not None:
+        group["TransitEncryptionEnabled"] = on
+    if on is False or mode:
+        group["TransitEncryptionMode"] = mode if on is not False else None
 
 
 @handler("elasticache", "IncreaseReplicaCount", "DecreaseReplicaCount")

@@ -42,9 +42,10 @@ def check_token(asked, encrypted):
         return
     if not encrypted:
         raise cache.combination("The AUTH token can be given only with encryption in transit")
-    if not 16 <= len(token) <= 128 or re.search(r'[@"/\s]', token) or not token.isprintable():
+    # The signs are those of AmazonElastiCache dg/auth.html.
+    if not re.fullmatch(r"[A-Za-z0-9!&#$^<>-]{16,128}", token):
         raise cache.value_error("Invalid AuthToken provided. The token must have 16 to 128 "
-                                "printable characters, without @, \" and /.")
+                                "letters, digits and signs of ! & # $ ^ < > -.")
 
 
 def check_windows(asked):
@@ -109,11 +110,25 @@ def make(call, name, zone, known):
         "AtRestEncryptionEnabled": bool(asked.get("AtRestEncryptionEnabled")),
         "AuthTokenEnabled": bool(asked.get("AuthToken")), "NetworkType": "ipv4",
         "IpDiscovery": "ipv4", "PendingModifiedValues": {}, "_subnet": subnet.id,
+        "LogDeliveryConfigurations": deliveries([], asked),
         "_tags": dict(known["tags"])}
     node["_interfaces"] = [kit.network_interface(
         call, subnet, known["groups"], f"ElastiCache {name}")]
     table(call)[name] = node
     return node
+
+
+def deliveries(before, asked):
+    """API_LogDeliveryConfigurationRequest: one for each log type, taken away by Enabled false."""
+    found = {row["LogType"]: row for row in before}
+    for row in asked.get("LogDeliveryConfigurations") or []:
+        found.pop(row["LogType"], None)
+        if row.get("Enabled", True):
+            if not row.get("DestinationDetails") or not row.get("LogFormat"):
+                raise cache.combination("A log delivery needs DestinationDetails and LogFormat")
+            found[row["LogType"]] = {**{key: value for key, value in row.items()
+                                        if key != "Enabled"}, "Status": "active"}
+    return list(found.values())
 
 
 def available(node):
@@ -220,6 +235,7 @@ def change(call, nodes):
         place(call, first["CacheSubnetGroupName"], asked["SecurityGroupIds"])
     for node in nodes:
         node.update({key: asked[key] for key in AT_ONCE if asked.get(key) is not None})
+        node["LogDeliveryConfigurations"] = deliveries(node["LogDeliveryConfigurations"], asked)
         if asked.get("CacheParameterGroupName"):
             node["CacheParameterGroup"]["CacheParameterGroupName"] = asked[
                 "CacheParameterGroupName"].lower()

@@ -103,9 +103,11 @@ def _complete(given: dict) -> dict:
                 "transit_encryption_enabled": True, "at_rest_encryption_enabled": True,
                 "transit_encryption_mode": "required" if tls else ""}
     given = {**given, **{n: v for n, v in defaults.items() if given[n] is None}}
-    replicas = given["replicas_per_node_group"] > 0
-    defaults = {"automatic_failover_enabled": cluster or replicas, "multi_az_enabled": replicas}
-    return {**given, **{n: v for n, v in defaults.items() if given[n] is None}}
+    replicas, failover = given["replicas_per_node_group"] > 0, given["automatic_failover_enabled"]
+    failover = cluster or replicas if failover is None else failover
+    zones = given["multi_az_enabled"]
+    return {**given, "automatic_failover_enabled": failover,
+            "multi_az_enabled": replicas and failover if zones is None else zones}
 
 
 def _topology(given: dict) -> list[str]:

@@ -54,7 +54,7 @@ def guarded(key: str, port: int, given: dict, stack) -> tuple[list, list]:
         key=f"{component}/security_group/{name}",
         vpc=given["vpc_id"] or stack.use(Vpc, "network/vpc/main"),
         group_name=stack.name("sg", f"{component.split('_')[0]}-{name}"),
-        description=f"{component} {name}: port {port} from those who use it")
+        description=f"{component} {name}, for those who use it")
     sources = {g: {"source_group": group(stack, g)} for g in given["source_security_groups"]}
     sources.update((c, {"cidr_ipv4": c}) for c in given["source_cidr_blocks"])
     rules = [SecurityGroupRule(
