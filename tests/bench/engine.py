@@ -1,6 +1,7 @@
 """The engine alone: how fast it plans toys, and how near a run comes to its critical path."""
 from __future__ import annotations
 
+import json
 import resource as usage
 import statistics
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import time
 
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.apply import Run
+from ansible_collections.groundwork.aws.plugins.module_utils.engine.graph import expected
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.plan import plan
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.scan import Scan
 from tests.unit.engine import toys
@@ -74,7 +76,7 @@ def sizes(runs: int = 3) -> list[dict]:
 def _apart(count: int) -> dict:
     code = f"import json; from tests.bench import engine; print(json.dumps(engine.planned({count})))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return __import__("json").loads(done.stdout)
+    return json.loads(done.stdout)
 
 
 def makespan(resources, api, clock, types=()) -> dict:
@@ -95,7 +97,6 @@ def makespan(resources, api, clock, types=()) -> dict:
 
 def critical(after: dict, seconds: dict) -> float:
     """Seconds of the longest chain of steps; `after`: step -> steps before it."""
-    from ansible_collections.groundwork.aws.plugins.module_utils.engine.graph import expected
     return expected(after, seconds)
 
 
