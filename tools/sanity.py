@@ -74,6 +74,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="groundwork-sanity-") as folder:
         collection = Path(folder) / "ansible_collections" / "groundwork" / "aws"
         copy_checkout(collection)
+        shutil.copytree(next(venv.glob("lib/python3*/site-packages/ansible_collections/amazon")),
+                        collection.parents[1] / "amazon")  # its doc fragments and module_utils
         command = [venv / "bin" / "ansible-test", "sanity", "--color", "no", "--python", version]
         return subprocess.run(command + sys.argv[2:], cwd=collection,
                               env=make_environment(venv, home), check=False).returncode

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from .engine.plan import Change, Plan
-from .engine.resource import field_names, search, unknown_keys
+from .engine.resource import KEY, OWNER, field_names, search, unknown_keys
 
 
 def plain(value):
@@ -67,3 +67,28 @@ def outputs(current: Plan) -> dict:
         if live and not resource.external and resource.outputs:
             found[key] = {name: search(path, live) for name, path in resource.outputs.items()}
     return found
+
+
+def state_of(cls, live: dict) -> str:
+    """ready, failed, leaving, or pending: what the type's acceptors say of a live object."""
+    for state in ("failed", "leaving"):
+        path = getattr(cls, state)
+        if path and search(path, live):
+            return state
+    return "ready" if not cls.ready or search(cls.ready, live) else "pending"
+
+
+def inventory(scan, types) -> dict:
+    """All objects that carry the stack's tags, by key, and those that are not ready."""
+    objects = {}
+    for cls in types:
+        listing = scan.of(cls)
+        leaving = [(cls.tags_of(live).get(KEY), [live]) for live in listing.leaving
+                   if cls.tags_of(live).get(OWNER) == scan.owner]
+        for key, lives in [*listing.owned.items(), *leaving]:
+            live = lives[0]
+            objects[key] = dict(
+                type=cls.__name__, id=str(search(cls.ref, live)), state=state_of(cls, live),
+                **{name: search(path, live) for name, path in cls.outputs.items() if name != "id"})
+    unready = sorted(key for key, found in objects.items() if found["state"] != "ready")
+    return dict(objects=dict(sorted(objects.items())), not_ready=unready)

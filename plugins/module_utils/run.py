@@ -13,6 +13,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws
 from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
 
 from .clients.aws import Aws, boto3
+from .clients.errors import boto
 from .clients.lease import Lease
 from .components.context import Stack
 from .engine.apply import Run
@@ -101,28 +102,58 @@ def concrete(cls=Resource) -> list:
     return below + ([cls] if own else [])
 
 
+def connect(module, clock: Clock) -> Aws:
+    """AWS with the credentials, region and endpoint of a module's options."""
+    region, endpoint, options = get_aws_connection_info(module)
+    if not region:
+        raise Refused(["region: no region given; set aws_region in the stack"])
+    config = options.pop("aws_config", None)
+    try:
+        session = boto3.session.Session(
+            profile_name=options.pop("profile_name", None),
+            **{k: options.pop(k) for k in list(options) if k.startswith("aws_")})
+    except boto.BotoCoreError as error:
+        raise Refused([f"credentials: {error}"]) from None
+    more = {"config": _config(config)} if config else {}
+    return Aws(session, f"{module.params['product']}-{module.params['environment']}",
+               clock=clock, region_name=region, endpoint_url=endpoint, **options, **more)
+
+
+def guard_account(api: Aws, wanted: str | None) -> list[str]:
+    """A problem when the caller's account is not the stack's."""
+    if not wanted or api.account_id == wanted:
+        return []
+    return [f"account: the credentials belong to account {api.account_id}, stack {api.owner} to "
+            f"{wanted} (aws_account_id)"]
+
+
+def info_module(_components: dict) -> None:
+    """main() of the module that tells what a stack has; the components bring the types."""
+    spec = {name: COMMON[name] for name in ("product", "environment", "aws_account_id")}
+    module = AnsibleModule({**aws_argument_spec(), **spec}, supports_check_mode=True)
+    try:
+        api = connect(module, Clock())
+        problems = guard_account(api, module.params["aws_account_id"])
+        if problems:
+            raise Refused(problems)
+        scan, types = Scan(api, api.owner), concrete()
+        scan.read(types)
+    except Failure as failure:
+        module.fail_json(msg=str(failure), problems=str(failure).splitlines())
+    module.exit_json(changed=False, stack=api.owner, calls=api.counts,
+                     **report.inventory(scan, types))
+
+
 class Session:
     """One run of a module for one stack."""
 
     def __init__(self, module: AnsibleModule, components: dict, given: dict):
         self.module, self.params, self.components = module, module.params, components
         self.clock = Clock()
-        self.api = self._connect()
+        self.api = connect(module, self.clock)
         self.stack = self._stack()
         self.validator = validate.Validator(module, self.stack)
         self.resources = self._build(given)
-
-    def _connect(self) -> Aws:
-        region, endpoint, options = get_aws_connection_info(self.module)
-        if not region:
-            raise Refused(["region: no region given; set aws_region in the stack"])
-        config = options.pop("aws_config", None)
-        session = boto3.session.Session(
-            profile_name=options.pop("profile_name", None),
-            **{k: options.pop(k) for k in list(options) if k.startswith("aws_")})
-        more = {"config": _config(config)} if config else {}
-        return Aws(session, f"{self.params['product']}-{self.params['environment']}",
-                   clock=self.clock, region_name=region, endpoint_url=endpoint, **options, **more)
 
     def _stack(self) -> Stack:
         wanted = self.params["aws_account_id"]
@@ -178,10 +209,7 @@ class Session:
 
     def _guard(self) -> None:
         """Refuses credentials of another account, and a removal that is not confirmed."""
-        wanted, problems = self.params["aws_account_id"], []
-        if wanted and self.api.account_id != wanted:
-            problems.append(f"account: the credentials belong to account {self.api.account_id}, "
-                            f"stack {self.stack.id} to {wanted} (aws_account_id)")
+        problems = guard_account(self.api, self.params["aws_account_id"])
         absent = self.params["state"] == "absent" and not self.module.check_mode
         if absent and self.params["confirm_destroy"] != self.stack.id:
             problems.append(f"destroy {self.stack.id}: nothing was removed; confirm with "
