@@ -31,7 +31,8 @@ def passes(folder: Path, *files: str) -> bool:
     """Whether the engine's tests pass on the copy; a hang is no pass."""
     paths = [f"tests/unit/engine/{name}" for name in files]
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *paths]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "PYTHONPATH"))}
+    environment = {k: v for k, v in os.environ.items()
+                   if not k.startswith(("PYTEST", "PYTHONPATH"))}
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False,
                               timeout=60, env={**environment, "ENGINE_PROFILE": "mutation"})

@@ -211,8 +211,9 @@ def test_the_rhythm_of_waiting(world):
 def test_a_failed_state_ends_the_wait_with_its_reason(world):
     role, (cluster,) = clusters(1)
     create = world.create
+    doom = {"cluster": {"Doomed": True, "Why": "no room"}}
     world.create = lambda kind, tags_, values: create(
-        kind, tags_, {**values, **({"Doomed": True, "Why": "no room"} if kind == "cluster" else {})})
+        kind, tags_, {**values, **doom.get(kind, {})})
     outcomes, events = applied(world, role, cluster)
     assert outcomes[cluster.key].why == "failed: no room"
     assert events[-1][2] < 650
