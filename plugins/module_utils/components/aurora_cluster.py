@@ -163,7 +163,7 @@ def _placement(options: dict, subnets) -> list[str]:
 
 
 def _serverless(options: dict) -> list[str]:
-    """https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html."""
+    """Limits of AuroraUserGuide/aurora-serverless-v2.setting-capacity.html."""
     given, path = options["serverless_v2_scaling"], "serverless_v2_scaling"
     low, high, pause = (given[n] for n in ("min_capacity", "max_capacity",
                                            "seconds_until_auto_pause"))

@@ -104,6 +104,11 @@ def switched_on(value: str) -> bool:
     return value in ("enabled", "enabling")
 
 
+def but_primary(sizes: list) -> int | list | None:
+    """Replicas of each shard; a list where the shards differ."""
+    return sizes[0] - 1 if len({*sizes}) == 1 else sizes or None
+
+
 def deliveries(rows: list) -> dict:
     """Log type -> where it goes, of those that are or will be delivered."""
     return {row["LogType"]: {
@@ -237,9 +242,8 @@ class ReplicationGroup(Cache):
     cluster_enabled: bool = create_only("ClusterEnabled", param="-")
     num_node_groups: int = attr("NodeGroups", param="-", read=len, same=once_known,
                                 impact=Impact.ROLLING, seconds=900)
-    replicas_per_node_group: int = attr(
-        "NodeGroups[].length(NodeGroupMembers)", param="-", impact=Impact.IN_PLACE, seconds=600,
-        read=lambda sizes: sizes[0] - 1 if len({*sizes}) == 1 else sizes or None)
+    replicas_per_node_group: int = attr("NodeGroups[].length(NodeGroupMembers)", param="-",
+                                        read=but_primary, seconds=600)
     automatic_failover_enabled: bool = attr("AutomaticFailover", read=switched_on, seconds=120,
                                             param="AutomaticFailoverEnabled")
     multi_az_enabled: bool = attr("MultiAZ", read=switched_on, param="MultiAZEnabled", seconds=120)
@@ -278,20 +282,9 @@ class ReplicationGroup(Cache):
         return {**item, "Nodes": [nodes[n] for n in item.get("MemberClusters", ()) if n in nodes]}
 
     def params(self):
-        """The shape is written differently with cluster mode."""
-        zones, replicas = self.availability_zones or [], self.replicas_per_node_group
-        if self.cluster_enabled:
-            shape = {"NumNodeGroups": self.num_node_groups, "ReplicasPerNodeGroup": replicas}
-            if zones:
-                shape["NodeGroupConfiguration"] = [
-                    shard(zones, number, replicas) for number in range(self.num_node_groups)]
-        else:
-            shape = {"NumCacheClusters": replicas + 1}
-            if zones:
-                shape["PreferredCacheClusterAZs"] = [zones[n % len(zones)]
-                                                     for n in range(replicas + 1)]
-        params = {**super().params(), **shape}
-        if params.get("TransitEncryptionMode") != "preferred":  # `required` is AWS's own choice
+        """Without the mode of encryption that is AWS's own choice."""
+        params = {**super().params(), **shape(self)}
+        if params.get("TransitEncryptionMode") != "preferred":
             params.pop("TransitEncryptionMode", None)
         return params
 
@@ -365,6 +358,18 @@ class ReplicationGroup(Cache):
         if self.tags.get(AUTH) == REQUIRED and self.tags_of(live).get(AUTH) != REQUIRED:
             self.modify(api, live, AuthToken=self._token(api), AuthTokenUpdateStrategy="SET")
         super().retag(api, live)
+
+
+def shape(group: ReplicationGroup) -> dict:
+    """Shards, replicas and zones as a creation takes them: differently with cluster mode."""
+    zones, replicas = group.availability_zones or [], group.replicas_per_node_group
+    if not group.cluster_enabled:
+        placed = [zones[n % len(zones)] for n in range(replicas + 1)] if zones else []
+        return {"NumCacheClusters": replicas + 1,
+                **({"PreferredCacheClusterAZs": placed} if placed else {})}
+    placed = [shard(zones, n, replicas) for n in range(group.num_node_groups)] if zones else []
+    return {"NumNodeGroups": group.num_node_groups, "ReplicasPerNodeGroup": replicas,
+            **({"NodeGroupConfiguration": placed} if placed else {})}
 
 
 def shard(zones: list, position: int, replicas: int) -> dict:

@@ -105,6 +105,25 @@ def once_known(wanted, live) -> bool:
     return live is None or wanted == live
 
 
+def restoring(source: dict, params: dict) -> tuple[str, dict]:
+    """The method that makes a cluster from a snapshot, or from a moment of another cluster."""
+    if source.get("snapshot"):
+        method, left_out = "restore_db_cluster_from_snapshot", OLD
+        more = {"SnapshotIdentifier": source["snapshot"]}
+    else:
+        method, left_out = "restore_db_cluster_to_point_in_time", (*OLD, *OLDER)
+        more = {"SourceDBClusterIdentifier": source["cluster"]}
+        more |= {"RestoreToTime": source["time"]} if source.get("time") else \
+            {"UseLatestRestorableTime": True}
+    return method, {**{k: v for k, v in params.items() if k not in left_out}, **more}
+
+
+def last_snapshot(live: dict) -> str:
+    """A name for the last snapshot that stays the same for one cluster, and for no other."""
+    suffix = f"-final-{live['DbClusterResourceId'][-8:].lower()}"
+    return live["DBClusterIdentifier"][:LONGEST_NAME - len(suffix)].rstrip("-") + suffix
+
+
 class DbCluster(Tagged):
     """An Aurora cluster: its storage, its settings, its endpoints. AWS keeps its password."""
 
@@ -115,7 +134,7 @@ class DbCluster(Tagged):
     engine_version_on_offer: DbEngineVersion = attr(param="EngineVersion")
     parameter_group: DbClusterParameterGroup | str = attr("DBClusterParameterGroup",
                                                           param="DBClusterParameterGroupName")
-    instance_parameter_group: DbParameterGroup | str = attr()  # a new major version needs it
+    instance_parameter_group: DbParameterGroup | str = attr()  # for a new major version
     subnet_group: DbSubnetGroup = create_only("DBSubnetGroup", param="DBSubnetGroupName")
     security_groups: list[SecurityGroup | str] = attr("VpcSecurityGroups[].VpcSecurityGroupId",
                                                       param="VpcSecurityGroupIds")
@@ -169,18 +188,10 @@ class DbCluster(Tagged):
 
     def create(self, api):
         """A new cluster, empty or from a snapshot or a moment of another one."""
-        given = self.restore_from
-        if not given:
+        if not self.restore_from:
             return super().create(api)
-        source = {"SnapshotIdentifier": given.get("snapshot")}
-        method, left_out = api.rds.restore_db_cluster_from_snapshot, OLD
-        if given.get("cluster"):
-            when = {"RestoreToTime": given["time"]} if given.get("time") else \
-                {"UseLatestRestorableTime": True}
-            source = {"SourceDBClusterIdentifier": given["cluster"], **when}
-            method, left_out = api.rds.restore_db_cluster_to_point_in_time, (*OLD, *OLDER)
-        params = {k: v for k, v in self.params().items() if k not in left_out}
-        return method(**source, **params, **self.tagging())["DBCluster"]
+        method, params = restoring(self.restore_from, self.params())
+        return getattr(api.rds, method)(**params, **self.tagging())["DBCluster"]
 
     def _modify(self, api, live: dict, **params):
         api.rds.modify_db_cluster(DBClusterIdentifier=live["DBClusterIdentifier"],
@@ -193,9 +204,8 @@ class DbCluster(Tagged):
         if not new_enough(self.engine_version, live["EngineVersion"]):
             params["EngineVersion"] = self.engine_version_on_offer
             if number(self.engine_version)[0] > number(live["EngineVersion"])[0]:
-                params["AllowMajorVersionUpgrade"] = True
-                if self.instance_parameter_group:
-                    params["DBInstanceParameterGroupName"] = self.instance_parameter_group
+                params.update(AllowMajorVersionUpgrade=True,
+                              DBInstanceParameterGroupName=self.instance_parameter_group)
         self._modify(api, live, **params)
 
     @updates("enable_cloudwatch_logs_exports")
@@ -210,12 +220,9 @@ class DbCluster(Tagged):
              "performance_insights_retention_period")
     def observe(self, api, live):
         """AWS wants to hear all three when one changes."""
-        wanted = {"DatabaseInsightsMode": self.database_insights_mode,
-                  "EnablePerformanceInsights": self.enable_performance_insights}
-        if self.enable_performance_insights:
-            wanted["PerformanceInsightsRetentionPeriod"] = \
-                self.performance_insights_retention_period
-        self._modify(api, live, **{k: v for k, v in wanted.items() if v is not None})
+        params = {self.attrs[n].param or self.attrs[n].path: getattr(self, n)
+                  for n in type(self).observe.updates if getattr(self, n) is not None}
+        self._modify(api, live, **params)
 
     @updates("security_groups", "manage_master_user_password", "port", "serverless_v2_scaling",
              "storage_type", "backup_retention_period", "preferred_backup_window",
@@ -229,15 +236,12 @@ class DbCluster(Tagged):
         self._modify(api, live, **params)
 
     def delete(self, api, live):
-        """Takes a last snapshot unless told not to; its name belongs to this very cluster."""
-        name, how = live["DBClusterIdentifier"], {"SkipFinalSnapshot": True}
+        """Takes a last snapshot unless told not to."""
         if live.get("DeletionProtection"):
             self._modify(api, live, DeletionProtection=False)
-        if not self.skip_final_snapshot:
-            suffix = f"-final-{live['DbClusterResourceId'][-8:].lower()}"
-            how = {"FinalDBSnapshotIdentifier":
-                   name[:LONGEST_NAME - len(suffix)].rstrip("-") + suffix}
-        api.rds.delete_db_cluster(DBClusterIdentifier=name, **how)
+        how = {"SkipFinalSnapshot": True} if self.skip_final_snapshot else \
+            {"FinalDBSnapshotIdentifier": last_snapshot(live)}
+        api.rds.delete_db_cluster(DBClusterIdentifier=live["DBClusterIdentifier"], **how)
 
 
 class DbInstance(Tagged):
