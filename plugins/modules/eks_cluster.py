@@ -9,13 +9,14 @@ module: eks_cluster
 short_description: An EKS control plane with its role, logs, access entries and add-ons
 version_added: 0.1.0
 description:
-  - Plans and converges the control plane of a stack's Kubernetes cluster, with its role, log group, OIDC
-    provider, access entries, add-ons and EKS Pod Identity associations.
+  - Plans and converges the control plane of a stack's Kubernetes cluster, with its role, log group,
+    OIDC provider, access entries, add-ons and EKS Pod Identity associations.
   - The subnets are those of the stack's network, which must be there or part of the same stack.
-  - Versions go up one minor at a time and never back. A cluster is not counted as data, since what runs in it
-    is declared elsewhere; O(deletion_protection) keeps it from being removed.
-  - Removing an add-on from O(addons) shows it as left over; it goes with O(prune). An access entry or an
-    association that the stack made and no longer wants is removed; those of others are left alone.
+  - Versions go up one minor at a time and never back. A cluster is not counted as data, since what
+    runs in it is declared elsewhere; O(deletion_protection) keeps it from being removed.
+  - Removing an add-on from O(addons) shows it as left over; it goes with O(prune). An access entry
+    or an association that the stack made and no longer wants is removed; those of others are left
+    alone.
 author: groundwork.aws contributors (@groundwork-aws)
 extends_documentation_fragment:
   - amazon.aws.common.modules
@@ -27,16 +28,20 @@ options:
     type: str
   version:
     description:
-      - Kubernetes version such as V(1.35). Not set means EKS's default at the creation, and no change afterwards.
+      - Kubernetes version such as V(1.35). Not set means EKS's default at the creation, and no
+        change afterwards.
       - An upgrade takes about 10 minutes and leaves workloads running. The node groups follow.
     type: str
   role:
     description:
-      - Role of the control plane, by its ARN or by its name in the component C(iam_roles). Default is a role of its
-        own with C(AmazonEKSClusterPolicy) and C(AmazonEKSVPCResourceController). Changing it replaces the cluster.
+      - Role of the control plane, by its ARN or by its name in the component C(iam_roles). Default
+        is a role of its own with C(AmazonEKSClusterPolicy) and C(AmazonEKSVPCResourceController).
+        Changing it replaces the cluster.
     type: str
   subnet_tiers:
-    description: Tiers of the stack's network that the control plane gets interfaces in. Two zones are needed.
+    description:
+      - Tiers of the stack's network that the control plane gets interfaces in. Two zones are
+        needed.
     type: list
     elements: str
     choices: [public, private, isolated]
@@ -48,8 +53,8 @@ options:
     default: []
   security_groups:
     description:
-      - More security groups for the interfaces of the control plane, by id or by name in the component
-        C(security_groups). EKS always adds one of its own.
+      - More security groups for the interfaces of the control plane, by id or by name in the
+        component C(security_groups). EKS always adds one of its own.
     type: list
     elements: str
     default: []
@@ -67,7 +72,9 @@ options:
     elements: str
     default: [0.0.0.0/0]
   service_ipv4_cidr:
-    description: Range of the services' addresses. EKS chooses one by default. Changing it replaces the cluster.
+    description:
+      - Range of the services' addresses. EKS chooses one by default. Changing it replaces the
+        cluster.
     type: str
   ip_family:
     description: Family of pods' and services' addresses. Changing it replaces the cluster.
@@ -75,8 +82,8 @@ options:
     choices: [ipv4, ipv6]
   logging:
     description:
-      - Logs of the control plane that go to CloudWatch, into C(/aws/eks/<name>/cluster), which is made before the
-        cluster.
+      - Logs of the control plane that go to CloudWatch, into C(/aws/eks/<name>/cluster), which is
+        made before the cluster.
     type: list
     elements: str
     choices: [api, audit, authenticator, controllerManager, scheduler]
@@ -87,11 +94,12 @@ options:
     default: 30
   encryption_key:
     description:
-      - Key for the envelope encryption of secrets, by its ARN or by its name in the component C(kms_keys). It can be
-        added later (about 20 minutes), and neither changed nor taken away.
+      - Key for the envelope encryption of secrets, by its ARN or by its name in the component
+        C(kms_keys). It can be added later (about 20 minutes), and neither changed nor taken away.
     type: str
   authentication_mode:
-    description: Who lets principals in. A cluster goes from V(CONFIG_MAP) towards V(API) and never back.
+    description:
+      - Who lets principals in. A cluster goes from V(CONFIG_MAP) towards V(API) and never back.
     type: str
     choices: [CONFIG_MAP, API_AND_CONFIG_MAP, API]
     default: API
@@ -101,48 +109,57 @@ options:
     default: true
   bootstrap_self_managed_addons:
     description:
-      - Whether EKS installs the VPC CNI, kube-proxy and CoreDNS by itself, outside of O(addons). Matters at the
-        creation only.
+      - Whether EKS installs the VPC CNI, kube-proxy and CoreDNS by itself, outside of O(addons).
+        Matters at the creation only.
     type: bool
     default: false
   access_entries:
     description:
-      - Principals that may use the API server, by a name of your choice. Each has C(principal) (required; an ARN, or
-        the name of a role in the component C(iam_roles)), C(type) (default V(STANDARD); or V(EC2_LINUX),
-        V(EC2_WINDOWS), V(EC2), V(FARGATE_LINUX), V(HYBRID_LINUX), V(HYPERPOD_LINUX)), C(kubernetes_groups) (a
-        list), C(username), and C(policies).
-      - C(policies) is a dictionary of access policies, by name such as C(AmazonEKSViewPolicy) or by ARN. Each may have
-        C(namespaces), a list; without it the policy holds for the whole cluster.
+      - Principals that may use the API server, by a name of your choice. Each has C(principal)
+        (required; an ARN, or the name of a role in the component C(iam_roles)), C(type) (default
+        V(STANDARD); or V(EC2_LINUX), V(EC2_WINDOWS), V(EC2), V(FARGATE_LINUX), V(HYBRID_LINUX),
+        V(HYPERPOD_LINUX)), C(kubernetes_groups) (a list), C(username), and C(policies).
+      - C(policies) is a dictionary of access policies, by name such as C(AmazonEKSViewPolicy) or by
+        ARN. Each may have C(namespaces), a list; without it the policy holds for the whole cluster.
     type: dict
     default: {}
   addons:
     description:
-      - Add-ons by their names. Each may have C(addon_version) (V(default), V(latest) or an exact one; default
-        V(default)), C(configuration_values) (a dictionary), C(resolve_conflicts) (V(OVERWRITE), V(NONE) or V(PRESERVE);
-        default V(OVERWRITE)), C(service_account_role) (for IRSA; an ARN, or the name of a role in the component
-        C(iam_roles)), and C(pod_identity) (service account of C(kube-system) to role, the same way).
+      - Add-ons by their names. Each may have C(addon_version) (V(default), V(latest) or an exact
+        one; default V(default)), C(configuration_values) (a dictionary), C(resolve_conflicts)
+        (V(OVERWRITE), V(NONE) or V(PRESERVE); default V(OVERWRITE)), C(service_account_role) (for
+        IRSA; an ARN, or the name of a role in the component C(iam_roles)), and C(pod_identity)
+        (service account of C(kube-system) to role, the same way).
       - C(vpc-cni) gets C(enableNetworkPolicy) V("true") unless its configuration says otherwise.
-      - C(aws-ebs-csi-driver) and C(aws-efs-csi-driver) get a role of their own by EKS Pod Identity where none is given
-        and C(eks-pod-identity-agent) is there.
-      - C(vpc-cni) and C(kube-proxy) come before the node groups of the same run; what needs nodes comes after those
-        that have any.
+      - C(aws-ebs-csi-driver) and C(aws-efs-csi-driver) get a role of their own by EKS Pod Identity
+        where none is given and C(eks-pod-identity-agent) is there.
+      - C(vpc-cni) and C(kube-proxy) come before the node groups of the same run; what needs nodes
+        comes after those that have any.
     type: dict
-    default: {vpc-cni: {}, kube-proxy: {}, coredns: {}, eks-pod-identity-agent: {}, aws-ebs-csi-driver: {}}
+    default:
+      vpc-cni: {}
+      kube-proxy: {}
+      coredns: {}
+      eks-pod-identity-agent: {}
+      aws-ebs-csi-driver: {}
   pod_identity_associations:
     description:
-      - Roles of service accounts that the component C(iam_roles) does not give, by a name of your choice. Each has
-        C(namespace), C(service_account) and C(role) (an ARN, or the name of a role in the component C(iam_roles)), all
-        required.
+      - Roles of service accounts that the component C(iam_roles) does not give, by a name of your
+        choice. Each has C(namespace), C(service_account) and C(role) (an ARN, or the name of a role
+        in the component C(iam_roles)), all required.
     type: dict
     default: {}
   oidc_provider:
-    description: Whether IAM trusts the cluster's OIDC issuer, so that roles for service accounts (IRSA) work.
+    description:
+      - Whether IAM trusts the cluster's OIDC issuer, so that roles for service accounts (IRSA)
+        work.
     type: bool
     default: true
   support_type:
     description:
-      - What happens when standard support of the version ends. V(STANDARD) upgrades by itself, V(EXTENDED) costs 0.60
-        USD an hour instead of 0.10. Not set means AWS's default, which is V(EXTENDED).
+      - What happens when standard support of the version ends. V(STANDARD) upgrades by itself,
+        V(EXTENDED) costs 0.60 USD an hour instead of 0.10. Not set means AWS's default, which is
+        V(EXTENDED).
     type: str
     choices: [STANDARD, EXTENDED]
   zonal_shift:
@@ -150,7 +167,8 @@ options:
     type: bool
   deletion_protection:
     description:
-      - Whether EKS refuses to delete the cluster. A removal of the stack lifts it only where this is V(false).
+      - Whether EKS refuses to delete the cluster. A removal of the stack lifts it only where this
+        is V(false).
     type: bool
     default: false
 """
@@ -182,12 +200,12 @@ EXAMPLES = r"""
 RETURN = r"""
 stack:
   description: Name of the stack.
-  returned: success
+  returned: whenever a plan could be made
   type: str
   sample: sentineltranslate-dev
 plan:
   description: What the run does, or in check mode would do, in the order of the graph.
-  returned: success
+  returned: whenever a plan could be made
   type: list
   elements: dict
   contains:
@@ -204,32 +222,56 @@ plan:
     reason: {description: Why an object that nobody changed is replaced or deleted., type: str}
 summary:
   description: Number of objects per action.
-  returned: success
+  returned: whenever a plan could be made
   type: dict
   sample: {create: 47, update: 0, replace: 0, delete: 0, keep: 0}
 left_over:
   description: Keys of objects that carry the stack's tags and are no longer wanted.
-  returned: success
+  returned: whenever a plan could be made
   type: list
   elements: str
 outputs:
   description: What is worth knowing of each object, by key.
-  returned: success
+  returned: whenever a plan could be made
   type: dict
-  sample: {"eks_cluster/cluster/main": {name: sentineltranslate-dev-eks, version: "1.34", status: ACTIVE}}
+  sample:
+    eks_cluster/cluster/main:
+      name: sentineltranslate-dev-eks
+      version: "1.34"
+      status: ACTIVE
+findings:
+  description: What the validator found that did not stop the run.
+  returned: whenever a plan could be made
+  type: list
+  elements: dict
+  contains:
+    id: {description: Id of the finding., type: str}
+    severity: {description: "V(error) when it is waived, else V(warning).", type: str}
+    path: {description: Place in the options., type: str}
+    message: {description: What is wrong., type: str}
+    replacement: {description: What to write instead., type: str}
+    waived: {description: Whether the stack waives it., type: bool}
 calls:
   description: API calls of the run.
-  returned: success
+  returned: whenever a plan could be made
   type: dict
   sample: {reads: 12, writes: 0}
 expected_seconds:
   description: How long the whole run usually takes.
-  returned: success
+  returned: whenever a plan could be made
   type: int
 results:
-  description: What became of each change; empty in check mode.
-  returned: success
+  description:
+    - What became of each change, by its step; empty in check mode. Each has C(state) (V(done),
+      V(failed) or V(skipped)), C(why) and C(seconds).
+  returned: whenever a plan could be made
   type: dict
+  sample: {eks_cluster/cluster/main: {state: done, why: "", seconds: 2.1}}
+problems:
+  description: The lines of C(msg), a problem each.
+  returned: failure
+  type: list
+  elements: str
 """
 
 from ansible_collections.groundwork.aws.plugins.module_utils.components import eks_cluster

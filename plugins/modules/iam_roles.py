@@ -98,12 +98,12 @@ EXAMPLES = r"""
 RETURN = r"""
 stack:
   description: Name of the stack.
-  returned: success
+  returned: whenever a plan could be made
   type: str
   sample: sentineltranslate-dev
 plan:
   description: What the run does, or in check mode would do, in the order of the graph.
-  returned: success
+  returned: whenever a plan could be made
   type: list
   elements: dict
   contains:
@@ -120,32 +120,52 @@ plan:
     reason: {description: Why an object that nobody changed is replaced or deleted., type: str}
 summary:
   description: Number of objects per action.
-  returned: success
+  returned: whenever a plan could be made
   type: dict
   sample: {create: 45, update: 0, replace: 0, delete: 0, keep: 0}
 left_over:
   description: Keys of objects that carry the stack's tags and are no longer wanted.
-  returned: success
+  returned: whenever a plan could be made
   type: list
   elements: str
 outputs:
   description: What is worth knowing of each object, by key.
-  returned: success
+  returned: whenever a plan could be made
   type: dict
   sample: {"iam_roles/role/worker": {name: acme-dev-role-worker}}
+findings:
+  description: What the validator found that did not stop the run.
+  returned: whenever a plan could be made
+  type: list
+  elements: dict
+  contains:
+    id: {description: Id of the finding., type: str}
+    severity: {description: "V(error) when it is waived, else V(warning).", type: str}
+    path: {description: Place in the options., type: str}
+    message: {description: What is wrong., type: str}
+    replacement: {description: What to write instead., type: str}
+    waived: {description: Whether the stack waives it., type: bool}
 calls:
   description: API calls of the run.
-  returned: success
+  returned: whenever a plan could be made
   type: dict
   sample: {reads: 12, writes: 0}
 expected_seconds:
   description: How long the whole run usually takes.
-  returned: success
+  returned: whenever a plan could be made
   type: int
 results:
-  description: What became of each change; empty in check mode.
-  returned: success
+  description:
+    - What became of each change, by its step; empty in check mode. Each has C(state) (V(done),
+      V(failed) or V(skipped)), C(why) and C(seconds).
+  returned: whenever a plan could be made
   type: dict
+  sample: {iam_roles/role/worker: {state: done, why: "", seconds: 2.1}}
+problems:
+  description: The lines of C(msg), a problem each.
+  returned: failure
+  type: list
+  elements: str
 """
 
 from ansible_collections.groundwork.aws.plugins.module_utils.components import iam_roles

@@ -9,8 +9,8 @@ module: network
 short_description: A VPC with its subnets, ways out, endpoints and flow logs
 version_added: 0.1.0
 description:
-  - Plans and converges the network of a stack. Subnets are keyed by tier and zone, so that another zone
-    moves nothing that exists.
+  - Plans and converges the network of a stack. Subnets are keyed by tier and zone, so that another
+    zone moves nothing that exists.
 author: groundwork.aws contributors (@groundwork-aws)
 extends_documentation_fragment:
   - amazon.aws.common.modules
@@ -28,8 +28,8 @@ options:
     required: true
   subnets:
     description:
-      - The tiers. V(public) routes to the internet gateway, V(private) to a NAT gateway, V(isolated)
-        nowhere. A tier that is not named has no subnets.
+      - The tiers. V(public) routes to the internet gateway, V(private) to a NAT gateway,
+        V(isolated) nowhere. A tier that is not named has no subnets.
     type: dict
     default: {public: {}, private: {}}
     suboptions:
@@ -39,7 +39,8 @@ options:
         suboptions:
           cidr_blocks:
             description:
-              - Zone to CIDR block. Where none is given it is computed from the tier and the zone's letter.
+              - Zone to CIDR block. Where none is given it is computed from the tier and the zone's
+                letter.
             type: dict
             default: {}
           tags:
@@ -58,8 +59,8 @@ options:
     default: 24
   nat_gateways:
     description:
-      - How many NAT gateways. V(one) saves about 33 USD a month for each zone and stops outbound traffic
-        of all zones when its zone fails.
+      - How many NAT gateways. V(one) saves about 33 USD a month for each zone and stops outbound
+        traffic of all zones when its zone fails.
     type: str
     choices: [none, one, one_per_zone]
     default: one
@@ -67,7 +68,8 @@ options:
     description: The zone of the only NAT gateway. Default is the first of O(availability_zones).
     type: str
   allocation_ids:
-    description: Zone to allocation id, for NAT gateways with Elastic IP addresses that exist already.
+    description:
+      - Zone to allocation id, for NAT gateways with Elastic IP addresses that exist already.
     type: dict
     default: {}
   internet_gateway:
@@ -81,13 +83,15 @@ options:
     type: bool
     default: true
   gateway_endpoints:
-    description: Services with a gateway endpoint in all route tables, V(s3) or V(dynamodb). They are free.
+    description:
+      - Services with a gateway endpoint in all route tables, V(s3) or V(dynamodb). They are free.
     type: list
     elements: str
     default: [s3]
   interface_endpoints:
     description:
-      - Services with an interface endpoint in each private (else isolated) subnet, such as V(ecr.api).
+      - Services with an interface endpoint in each private (else isolated) subnet, such as
+        V(ecr.api).
     type: list
     elements: str
     default: []
@@ -142,12 +146,12 @@ EXAMPLES = r"""
 RETURN = r"""
 stack:
   description: Name of the stack.
-  returned: success
+  returned: whenever a plan could be made
   type: str
   sample: sentineltranslate-dev
 plan:
   description: What the run does, or in check mode would do, in the order of the graph.
-  returned: success
+  returned: whenever a plan could be made
   type: list
   elements: dict
   contains:
@@ -164,32 +168,52 @@ plan:
     reason: {description: Why an object that nobody changed is replaced or deleted., type: str}
 summary:
   description: Number of objects per action.
-  returned: success
+  returned: whenever a plan could be made
   type: dict
   sample: {create: 45, update: 0, replace: 0, delete: 0, keep: 0}
 left_over:
   description: Keys of objects that carry the stack's tags and are no longer wanted.
-  returned: success
+  returned: whenever a plan could be made
   type: list
   elements: str
 outputs:
   description: What is worth knowing of each object, by key.
-  returned: success
+  returned: whenever a plan could be made
   type: dict
   sample: {"network/vpc/main": {id: vpc-0a1b2c3d4e5f67890, cidr_block: 10.0.0.0/16}}
+findings:
+  description: What the validator found that did not stop the run.
+  returned: whenever a plan could be made
+  type: list
+  elements: dict
+  contains:
+    id: {description: Id of the finding., type: str}
+    severity: {description: "V(error) when it is waived, else V(warning).", type: str}
+    path: {description: Place in the options., type: str}
+    message: {description: What is wrong., type: str}
+    replacement: {description: What to write instead., type: str}
+    waived: {description: Whether the stack waives it., type: bool}
 calls:
   description: API calls of the run.
-  returned: success
+  returned: whenever a plan could be made
   type: dict
   sample: {reads: 12, writes: 0}
 expected_seconds:
   description: How long the whole run usually takes.
-  returned: success
+  returned: whenever a plan could be made
   type: int
 results:
-  description: What became of each change; empty in check mode.
-  returned: success
+  description:
+    - What became of each change, by its step; empty in check mode. Each has C(state) (V(done),
+      V(failed) or V(skipped)), C(why) and C(seconds).
+  returned: whenever a plan could be made
   type: dict
+  sample: {network/vpc/main: {state: done, why: "", seconds: 2.1}}
+problems:
+  description: The lines of C(msg), a problem each.
+  returned: failure
+  type: list
+  elements: str
 """
 
 from ansible_collections.groundwork.aws.plugins.module_utils.components import network

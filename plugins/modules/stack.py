@@ -9,8 +9,8 @@ module: stack
 short_description: All components of a stack, in one graph
 version_added: 0.1.0
 description:
-  - Plans and converges everything that a product has in an environment. All components are one graph in
-    one process, so that each object starts the moment its own needs are met.
+  - Plans and converges everything that a product has in an environment. All components are one
+    graph in one process, so that each object starts the moment its own needs are met.
 author: groundwork.aws contributors (@groundwork-aws)
 extends_documentation_fragment:
   - amazon.aws.common.modules
@@ -25,7 +25,8 @@ options:
     required: true
   variables:
     description:
-      - Names of the host's variables. One that is nearly a component's name is refused as a typing error.
+      - Names of the host's variables. One that is nearly a component's name is refused as a typing
+        error.
     type: list
     elements: str
     default: []
@@ -52,12 +53,12 @@ EXAMPLES = r"""
 RETURN = r"""
 stack:
   description: Name of the stack.
-  returned: success
+  returned: whenever a plan could be made
   type: str
   sample: sentineltranslate-dev
 plan:
   description: What the run does, or in check mode would do, in the order of the graph.
-  returned: success
+  returned: whenever a plan could be made
   type: list
   elements: dict
   contains:
@@ -74,22 +75,22 @@ plan:
     reason: {description: Why an object that nobody changed is replaced or deleted., type: str}
 summary:
   description: Number of objects per action.
-  returned: success
+  returned: whenever a plan could be made
   type: dict
   sample: {create: 45, update: 0, replace: 0, delete: 0, keep: 0}
 left_over:
   description: Keys of objects that carry the stack's tags and are no longer wanted.
-  returned: success
+  returned: whenever a plan could be made
   type: list
   elements: str
 outputs:
   description: What is worth knowing of each object, by key.
-  returned: success
+  returned: whenever a plan could be made
   type: dict
   sample: {"network/vpc/main": {id: vpc-0a1b2c3d4e5f67890, cidr_block: 10.0.0.0/16}}
 findings:
   description: What the validator found that did not stop the run.
-  returned: success
+  returned: whenever a plan could be made
   type: list
   elements: dict
   contains:
@@ -101,17 +102,25 @@ findings:
     waived: {description: Whether the stack waives it., type: bool}
 calls:
   description: API calls of the run.
-  returned: success
+  returned: whenever a plan could be made
   type: dict
   sample: {reads: 12, writes: 0}
 expected_seconds:
   description: How long the whole run usually takes.
-  returned: success
+  returned: whenever a plan could be made
   type: int
 results:
-  description: What became of each change; empty in check mode.
-  returned: success
+  description:
+    - What became of each change, by its step; empty in check mode. Each has C(state) (V(done),
+      V(failed) or V(skipped)), C(why) and C(seconds).
+  returned: whenever a plan could be made
   type: dict
+  sample: {network/vpc/main: {state: done, why: "", seconds: 2.1}}
+problems:
+  description: The lines of C(msg), a problem each.
+  returned: failure
+  type: list
+  elements: str
 """
 
 from ansible_collections.groundwork.aws.plugins.module_utils.components.registry import COMPONENTS

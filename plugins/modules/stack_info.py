@@ -9,8 +9,8 @@ module: stack_info
 short_description: What a stack has, by listing
 version_added: 0.1.0
 description:
-  - Lists every object that carries the stack's tags, with its state, version and endpoints, for people
-    and for inventories. It needs none of the stack's options.
+  - Lists every object that carries the stack's tags, with its state, version and endpoints, for
+    people and for inventories. It needs none of the stack's options.
 author: groundwork.aws contributors (@groundwork-aws)
 extends_documentation_fragment:
   - amazon.aws.common.modules
