@@ -8,7 +8,7 @@ import fnmatch
 import re
 from dataclasses import dataclass, field
 
-from .errors import Refused
+from .errors import Failure, Refused
 from .graph import closed, expected
 from .resource import (
     KEY, OWNER, REPLACED, Impact, Lookup, Resource, canonical, diff, field_types, needs,
@@ -227,7 +227,11 @@ def _decide(resource: Resource, survey: Survey) -> Change:
     wanted, live = survey.locate(resource, survey.lives)
     if live is None:
         return Change(resource=wanted, action="create")
-    changed = diff(wanted, live)
+    try:
+        changed = diff(wanted, live)
+    except Failure as failure:  # what is wanted cannot be reached from here
+        survey.problems.append(f"plan {wanted.key}: {failure}")
+        return Change(resource=wanted, action="keep", live=live)
     fixed = [n for n in changed if n in wanted.attrs and wanted.attrs[n].create_only]
     broken = wanted.failed and search(wanted.failed, live)
     if fixed or broken:

@@ -71,7 +71,7 @@ class CacheNode(Resource):
 def forward(wanted: str, live: str | None) -> bool:
     """AWS turns Redis OSS into Valkey in place, but not back."""
     if wanted == "redis" and live == "valkey":
-        raise Failure("engine: valkey runs and redis is wanted, but AWS does not go back; write "
+        raise Failure("valkey runs and redis is wanted, but AWS does not go back; write "
                       "engine: valkey, or make a new cache")
     return live is None or wanted == live
 
@@ -94,8 +94,8 @@ def same_mode(wanted: str, live: str | None) -> bool:
 def same_auth(wanted: bool, live: bool | None) -> bool:
     """AUTH can be added to a group, but not taken away."""
     if live and not wanted:
-        raise Failure("auth_token_secret: AWS takes AUTH away only in favour of users and roles "
-                      "(RBAC); name the secret again, or make a new cache")
+        raise Failure("AWS takes AUTH away only in favour of users and roles "
+                      "(RBAC); name auth_token_secret again, or make a new cache")
     return bool(live) == wanted
 
 

@@ -144,7 +144,7 @@ def new_enough(wanted: str, live: str | None) -> bool:
     if live is None:
         return True  # still being made
     if number(live)[0] > number(wanted)[0]:
-        raise Failure(f"engine_version: {live} runs and {wanted} is wanted, but AWS cannot go back "
+        raise Failure(f"version {live} runs and {wanted} is wanted, but AWS cannot go back "
                       f"to an older major version; write {number(live)[0]}, or restore into "
                       "something new")
     return number(live) >= number(wanted)
@@ -178,7 +178,7 @@ class EngineVersion(Fact):
         same = [v for v in versions if number(v)[0] == asked[0]]
         if not same:
             majors = dict.fromkeys(str(number(v)[0]) for v in versions)
-            raise Failure(f"engine_version: AWS offers no {self.engine} {self.asked}; it offers "
+            raise Failure(f"plan {self.key}: AWS offers no {self.engine} {self.asked}; it offers "
                           f"{', '.join(majors) or 'nothing'}")
         later = [v for v in same if number(v) >= asked] if len(asked) > 1 else []
         return offered[later[0] if later else same[-1]]
