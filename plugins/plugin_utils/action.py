@@ -10,6 +10,7 @@ import threading
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.groundwork.aws.plugins.plugin_utils import local
 from ansible_collections.groundwork.aws.plugins.plugin_utils.tree import counts, progress, tree
 
 PROGRESS = "GROUNDWORK_PROGRESS"  # where module_utils/run.py writes its events
@@ -33,7 +34,7 @@ class ActionModule(ActionBase):
             reader = threading.Thread(target=follow, args=(path, end, self._host(task_vars)))
             reader.start()
             try:
-                result.update(self._execute_module(task_vars=task_vars))
+                result.update(self._module(task_vars or {}))
             finally:
                 end.set()
                 reader.join()
@@ -42,6 +43,11 @@ class ActionModule(ActionBase):
         elif "plan" in result:
             display.display(tree(result))
         return result
+
+    def _module(self, task_vars: dict) -> dict:
+        if local.possible(self, task_vars):
+            return local.execute(self, task_vars)
+        return self._execute_module(task_vars=task_vars)
 
     @staticmethod
     def _host(task_vars) -> str:

@@ -78,8 +78,8 @@ def counts(result: dict) -> str:
     """The last line: how many of each action, how long, how many calls."""
     summary, calls = result["summary"], result["calls"]
     word = "to {}" if result.get("ahead", True) else "{}d"
-    parts = [stringc(f"{n} {word.format(action)}", LOOKS[action][1]) for action, n in summary.items()
-             if n and action != "keep"] or [stringc("nothing to do", "green")]
+    parts = [stringc(f"{n} {word.format(action)}", LOOKS[action][1])
+             for action, n in summary.items() if n and action != "keep"] or [stringc("nothing to do", "green")]
     ahead = result.get("ahead", True) and result["expected_seconds"]
     takes = f", usually {duration(result['expected_seconds'])}" if ahead else ""
     return (f"{', '.join(parts)}, {summary['keep']} as wanted{takes} "

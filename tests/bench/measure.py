@@ -75,7 +75,8 @@ def once(command: Command, lab=None) -> Sample:
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode not in command.codes:
             output.seek(0)
-            raise Failed(f"{command.name} ended with {process.returncode}:\n{output.read()[-3000:]}")
+            raise Failed(f"{command.name} ended with {process.returncode}:\n"
+                         f"{output.read()[-3000:]}")
     return Sample(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024,
                   lab.calls()["calls"] if lab else 0)
 
