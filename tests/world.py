@@ -1,6 +1,6 @@
 # Copyright: groundwork.aws contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A stack on an emulated AWS, driven through the same code as the modules, without Ansible's forks."""
+"""A stack on an emulated AWS, driven through the modules' code, without Ansible's forks."""
 from __future__ import annotations
 
 import collections
@@ -83,9 +83,12 @@ class World:
         return dict(collections.Counter(kind for kind, _name in self.left()))
 
     def left(self) -> set:
-        """What is in the account that was not there at the start, but for the bucket of leases."""
+        """What is in the account that was not there at the start.
+
+        But for the bucket of leases, and for final snapshots, which outlive what they are of.
+        """
         return {(kind, name) for kind, name in self.objects() - self.before
-                if not str(name).startswith("groundwork-leases-")}
+                if not str(name).startswith("groundwork-leases-") and "snapshot" not in kind}
 
     def session(self, **options):
         """A boto3 session that talks to the lab in this process."""
@@ -119,7 +122,7 @@ class World:
 
     def writes(self) -> list[str]:
         """Write calls of the last run that reached the lab, those for the lease aside."""
-        return [name for name in self.lab.calls.writes]
+        return list(self.lab.calls.writes)
 
 
 class patched:

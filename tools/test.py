@@ -20,7 +20,7 @@ MAIN = ROOT / ".venv"
 OLDER = ROOT / ".venv-core219"
 
 # A step that hangs must not take the summary with it.
-STEP_SECONDS = 600
+STEP_SECONDS = 1500
 
 
 @dataclasses.dataclass
@@ -54,7 +54,8 @@ def older_steps():
     """The other supported ansible-core: what may differ there, not everything again."""
     return [
         Step("sanity", OLDER, ["python", "tools/sanity.py", ".venv-core219"]),
-        pytest("unit and laws", OLDER, "tests", "--ignore", "tests/integration"),
+        pytest("unit and laws", OLDER, "tests", "--ignore", "tests/integration", "--ignore",
+               "tests/mutation", "-k", "not test_one_change"),
         Step("molecule default", OLDER, ["molecule", "test", "--scenario-name", "default"]),
     ]
 

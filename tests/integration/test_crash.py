@@ -12,7 +12,7 @@ from tests.world import World, actions, stack
 from lab.aws import Killed
 
 STACKS = ("sentineltranslate-dev", "pingvas-shared")
-SAMPLE = 6  # places per stack and direction that the ordinary test run tries
+SAMPLE = 3  # places per stack and direction that the ordinary test run tries
 
 
 @functools.lru_cache(maxsize=None)
