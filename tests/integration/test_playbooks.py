@@ -1,0 +1,172 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The playbooks as users run them: processes of their own against a lab behind a port."""
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import boto3
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PLAYBOOK = str(Path(sys.executable).parent / "ansible-playbook")
+SECRET = "s3cr3t-canary-4711"
+NETWORK = {"cidr_block": "10.0.0.0/16", "availability_zones": ["us-east-1a", "us-east-1b"]}
+
+
+class Lab:
+    """A lab of the test's own, and playbooks against it."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._lab("start")
+        self.endpoint = json.loads((folder / "state.json").read_text())["endpoint"]
+
+    def _lab(self, *arguments):
+        subprocess.run([sys.executable, "-m", "lab", *arguments, "--state", str(self.folder)],
+                       cwd=ROOT, check=True, capture_output=True)
+
+    def stop(self):
+        self._lab("stop")
+
+    def control(self, path: str, method: str = "GET", body=None):
+        data = json.dumps(body).encode() if body is not None else None
+        request = urllib.request.Request(f"{self.endpoint}/_lab/{path}", method=method, data=data)
+        with urllib.request.urlopen(request) as answer:
+            return json.loads(answer.read() or "null")
+
+    def command(self, playbook: str, *options: str) -> list[str]:
+        keys = {"aws_endpoint_url": self.endpoint, "aws_access_key": "LAB0{{ aws_account_id }}",
+                "aws_secret_key": SECRET}
+        return [PLAYBOOK, f"playbooks/{playbook}.yml", "-e", json.dumps(keys), *options]
+
+    def run(self, playbook: str, *options: str) -> subprocess.CompletedProcess:
+        return subprocess.run(self.command(playbook, *options), cwd=ROOT, check=False, text=True,
+                              capture_output=True, env=environment())
+
+
+def environment() -> dict:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "ANSIBLE_"))}
+    return {**kept, "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1"}
+
+
+@pytest.fixture(name="lab")
+def _lab(tmp_path):
+    lab = Lab(tmp_path / "lab")
+    yield lab
+    lab.stop()
+
+
+@pytest.fixture(name="inventory")
+def _inventory(tmp_path):
+    """Writes an inventory of small stacks: {host: variables}; `production` is a group."""
+    def write(hosts: dict, production=()) -> str:
+        common = {"aws_region": "us-east-1", "aws_account_id": "123456789012"}
+        for name, variables in hosts.items():
+            product, environment_name = name.rsplit("-", 1)
+            hosts[name] = {"stack_product": product, "stack_environment": environment_name,
+                           "network": NETWORK, **common, **variables}
+        groups = {"production": {"hosts": {name: None for name in production}}}
+        file = tmp_path / "stacks.json"
+        file.write_text(json.dumps({"all": {"hosts": hosts, "children": groups}}))
+        return str(file)
+    return write
+
+
+def test_several_stacks_at_the_same_time(lab, inventory):
+    hosts = inventory({"acme-dev": {}, "acme-staging": {}})
+    done = lab.run("site", "-i", hosts)
+    assert done.returncode == 0, done.stdout
+    assert "stack acme-dev: " in done.stdout and "stack acme-staging: " in done.stdout
+    vpcs = lab.control("inventory")["ec2.vpc"]
+    assert {v["tags"]["groundwork:stack"] for v in vpcs} == {"acme-dev", "acme-staging"}
+
+
+def test_production_needs_limit(lab, inventory):
+    hosts = inventory({"acme-dev": {}, "acme-prod": {}}, production=["acme-prod"])
+    done = lab.run("site", "-i", hosts)
+    assert done.returncode == 2
+    assert "acme-prod is a production stack: name it with --limit" in done.stdout + done.stderr
+    assert lab.run("plan", "-i", hosts).returncode == 0
+    assert lab.run("site", "-i", hosts, "--limit", "acme-prod").returncode == 0
+
+
+def test_two_hosts_for_one_stack(lab, inventory):
+    hosts = inventory({"acme-dev": {}, "acme2-dev": {"stack_product": "acme"}})
+    done = lab.run("plan", "-i", hosts)
+    assert done.returncode == 2
+    assert "acme-dev and acme2-dev are the same stack" in done.stdout + done.stderr
+
+
+def test_misspelt_component(lab, inventory):
+    done = lab.run("plan", "-i", inventory({"acme-dev": {"netwrok": {}}}))
+    assert done.returncode == 2
+    assert "did you mean network?" in done.stdout + done.stderr
+    done = lab.run("plan", "-i", inventory({"acme-dev": {"stack_overrides": {"netwok": {}}}}))
+    assert "netwok: unknown component; did you mean network?" in done.stdout + done.stderr
+
+
+def test_drift_and_plan_file(lab, inventory, tmp_path):
+    hosts = inventory({"acme-dev": {}})
+    file = tmp_path / "plan.json"
+    assert lab.run("plan", "-i", hosts, "-e", f"plan_file={file}").returncode == 0
+    found = json.loads(file.read_text())
+    assert found["summary"]["create"] == len(found["plan"]) > 10
+    wanted = {"key", "type", "action", "impact", "expected_seconds", "before", "after", "unknown"}
+    assert all(wanted <= set(change) for change in found["plan"])
+    assert lab.run("drift", "-i", hosts).returncode == 2
+    assert lab.run("site", "-i", hosts).returncode == 0
+    assert lab.run("drift", "-i", hosts).returncode == 0
+
+
+def test_two_runs_of_one_stack_make_no_duplicate(lab, inventory):
+    hosts = inventory({"acme-dev": {}})
+    lab.control("settings", "PUT", {"latency_ms": 30})
+    runs = [subprocess.Popen(lab.command("site", "-i", hosts), cwd=ROOT, text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment())
+            for _turn in range(2)]
+    outputs = [run.communicate()[0] for run in runs]
+    codes = sorted(run.returncode for run in runs)
+    assert codes in ([0, 0], [0, 2]), outputs
+    if codes == [0, 2]:
+        assert any("lease acme-dev: " in text for text in outputs), outputs
+    assert len(lab.control("inventory")["ec2.vpc"]) == 1
+    assert lab.run("drift", "-i", hosts).returncode == 0
+
+
+def test_killed_process_and_the_next_run(lab, inventory):
+    """The lease of a process of this machine that no longer runs is taken over at once."""
+    hosts = inventory({"acme-dev": {}})
+    lab.control("faults", "PUT", [
+        {"match": "ec2.CreateSubnet", "nth": 2, "when": "after", "what": "kill"}])
+    assert lab.run("site", "-i", hosts).returncode != 0
+    lab.control("faults", "PUT", [])
+    done = lab.run("site", "-i", hosts)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(lab.control("inventory")["ec2.subnet"]) == 4
+    assert lab.run("drift", "-i", hosts).returncode == 0
+
+
+def test_secrets_are_shown_nowhere(lab, inventory, tmp_path):
+    """Credentials, and values that AWS makes, at the loudest, in a plan file, in a failure."""
+    secrets = {"secrets": {"token": {"deletion_protection": False}}}
+    hosts = inventory({"acme-dev": {"secrets": secrets}})
+    texts = []
+    for playbook, *options in (("plan", "--diff", "-e", f"plan_file={tmp_path / 'plan.json'}"),
+                               ("site", "--diff"), ("site", "--diff"), ("drift",)):
+        done = lab.run(playbook, "-i", hosts, "-vvvvv", *options)
+        assert done.returncode == 0, done.stdout[-3000:]
+        texts.append(done.stdout + done.stderr)
+    texts.append((tmp_path / "plan.json").read_text())
+    client = boto3.client("secretsmanager", region_name="us-east-1", endpoint_url=lab.endpoint,
+                          aws_access_key_id="LAB0123456789012", aws_secret_access_key="x")
+    value = client.get_secret_value(SecretId="acme-dev/token")["SecretString"]
+    for text in texts:
+        assert value not in text
+        # The user's own -e stands in the command line that -vvv shows; the module's does not.
+        assert SECRET not in text.replace(json.dumps(SECRET), "")
