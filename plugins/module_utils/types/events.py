@@ -8,7 +8,7 @@ import json
 from ..clients.tags import pairs
 from ..engine.errors import NotFound, ServiceFailure
 from ..engine.resource import attr, create_only, updates
-from .declared import Declared
+from .declared import Declared, agrees
 from .sqs import Queue
 
 
@@ -28,13 +28,16 @@ class Rule(Declared):
     @classmethod
     def fetch(cls, scan):
         """Rules by the stack's prefix and by wanted name, each with its tags."""
-        api, found = scan.api, {}
+        api, found, wanted = scan.api, {}, scan.named(cls)
+        late = api.tagged("events:rule")
         own = f"{scan.owner}-"
         for prefix in {own, *(n for n in scan.names(cls) if not n.startswith(own))}:
             rules = api.pages("events", "list_rules", "Rules", NamePrefix=prefix)
             found.update({r["Name"]: r for r in rules if prefix == own or r["Name"] == prefix})
 
         def tagged(rule):
+            if agrees(wanted.get(rule["Name"]), late.get(rule["Arn"])):
+                return {**rule, "Tags": pairs(late[rule["Arn"]])}
             try:
                 answer = api.events.list_tags_for_resource(ResourceARN=rule["Arn"])
             except NotFound:  # removed since it was listed

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ..engine.resource import attr, create_only, updates
-from .declared import Declared
+from .declared import Declared, agrees
 from .kms import Key
 
 
@@ -27,14 +27,18 @@ class LogGroup(Declared):
     def fetch(cls, scan):
         """The wanted groups and those that the tagging API knows, each with its tags."""
         api = scan.api
-        names = set(scan.names(cls))
-        names |= {arn.split(":log-group:")[1] for arn in api.tagged("logs:log-group")}
+        late = {arn.split(":log-group:")[1]: tags
+                for arn, tags in api.tagged("logs:log-group").items()}
+        wanted = scan.named(cls)
+        names = {*wanted, *late}
         found = [group for name in sorted(names) for group in
                  api.pages(cls.service, *cls.reads, logGroupNamePrefix=name)
                  if group["logGroupName"] == name]
 
         def tags(group):
-            arn = group["arn"].removesuffix(":*")
+            name, arn = group["logGroupName"], group["arn"].removesuffix(":*")
+            if agrees(wanted.get(name), late.get(name)):
+                return {**group, "tags": late[name]}
             return {**group, "tags": api.logs.list_tags_for_resource(resourceArn=arn)["tags"]}
 
         return api.map(tags, found)
