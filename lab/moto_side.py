@@ -14,9 +14,11 @@ from moto.core.exceptions import HTTPException, ServiceException
 from moto.core.model_instances import reset_model_data
 from moto.iam.models import IAMBackend
 
-from lab import moto_speed  # noqa: F401  moto, faster
+from lab import moto_speed
 from lab.errors import Refusal
 from lab.wire import Answer, serialize
+
+moto_speed.install()
 
 # Roles attach AWS's own policies: let moto know them.
 settings.default_user_config["iam"]["load_aws_managed_policies"] = True

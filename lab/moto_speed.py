@@ -67,7 +67,9 @@ def known_keys(picker, context):
     return names
 
 
-moto.core.serialize.XFormedAttributePicker.get_possible_keys = known_keys
-moto.core.serialize.xmltodict = Writer
-moto.core.responses.method_names_from_class = functools.cache(
-    moto.core.responses.method_names_from_class)
+def install():
+    """Put them in moto's places."""
+    moto.core.serialize.XFormedAttributePicker.get_possible_keys = known_keys
+    moto.core.serialize.xmltodict = Writer
+    moto.core.responses.method_names_from_class = functools.cache(
+        moto.core.responses.method_names_from_class)

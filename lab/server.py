@@ -75,7 +75,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def aws(self, body):
         lab = self.server.lab
-        headers = {key: value for key, value in self.headers.items()}
+        headers = dict(self.headers.items())
         url = f"http://{self.headers.get('Host', 'localhost')}{self.path}"
         try:
             answer = lab.handle(self.command, url, headers, body)

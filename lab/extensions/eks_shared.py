@@ -30,7 +30,7 @@ def bad_request(text, **members):
 
 
 def minor(version):
-    major, _, rest = version.partition(".")
+    major, _dot, rest = version.partition(".")
     return int(major), int(rest or 0)
 
 

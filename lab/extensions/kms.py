@@ -98,10 +98,9 @@ def actions(statement):
 def known_principal(call, arn):
     try:
         check_principal(call, arn)
-    except Refusal as refused:
-        raise Refusal("MalformedPolicyDocumentException",
-                      "Policy contains a statement with one or more invalid principals.") \
-            from refused
+    except Refusal:
+        raise Refusal("MalformedPolicyDocumentException", "Policy contains a statement with one "
+                      "or more invalid principals.") from None
 
 
 @guard("kms", "ScheduleKeyDeletion")

@@ -51,8 +51,7 @@ def check_bucket(call):
     name = call.params["Bucket"]
     if not valid(name):
         raise Refusal("InvalidBucketName", "The specified bucket is not valid.", 400)
-    mine = [bucket for bucket in call.backend("s3").buckets.values()]
-    quotas.check(call, "s3_buckets", len(mine))
+    quotas.check(call, "s3_buckets", len(call.backend("s3").buckets))
 
 
 @guard("s3", "PutBucketPolicy")

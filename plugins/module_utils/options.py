@@ -1,6 +1,6 @@
 # Copyright: groundwork.aws contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Checks the options of components, every problem at once, with the nearest name for typing errors."""
+"""Checks the options of components, every problem at once, with the nearest of misspelt names."""
 from __future__ import annotations
 
 import copy
@@ -39,7 +39,8 @@ def checked(path: str, given: dict, spec: dict, named: dict | None = None) -> tu
 
 def _known(path: str, given: dict, spec: dict) -> tuple[dict, list]:
     """What the spec knows of the given options, at every depth, and a problem for the rest."""
-    names = {**{n: n for n in spec}, **{a: n for n, s in spec.items() for a in s.get("aliases", ())}}
+    aliases = {a: n for n, s in spec.items() for a in s.get("aliases", ())}
+    names = {**{n: n for n in spec}, **aliases}
     known, problems = {}, []
     for name, value in given.items():
         if name not in names:

@@ -8,11 +8,16 @@ import json
 import os
 import signal
 
+try:
+    import boto3
+except ImportError:  # execute() reports it
+    boto3 = None
+
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
 
-from .clients.aws import Aws, boto3
+from .clients.aws import Aws
 from .clients.errors import boto
 from .clients.lease import Lease
 from .components.context import Stack
@@ -279,7 +284,8 @@ class Session:
         result = dict(
             self._facts(current), changed=bool(current.steps), outputs=report.outputs(current),
             findings=[f.as_dict() for f in self.validator.found],
-            failed_steps=bool(failed), results={s: {"state": o.state, "why": o.why, "seconds": round(o.seconds, 1)}
+            failed_steps=bool(failed),
+            results={s: {"state": o.state, "why": o.why, "seconds": round(o.seconds, 1)}
                      for s, o in outcomes.items()})
         if self.module._diff:
             result["diff"] = [report.difference(c) for c in changes]
@@ -295,7 +301,7 @@ def _config(options: dict):
 
 
 class Progress:
-    """Tells the action plugin, through a file, the plan, what starts and ends, and what is to come."""
+    """Tells the action plugin, through a file, the plan, what starts and ends, and what is left."""
 
     def __init__(self, current: Plan, result: dict, clock: Clock):
         self.path, self.clock = os.environ.get(PROGRESS), clock

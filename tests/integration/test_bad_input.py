@@ -7,12 +7,14 @@ import os
 import signal
 import threading
 
+import boto3
 import pytest
 import yaml
 from tests.world import ACCOUNT, PLANS, STACK, World, actions
 
 NETWORK = {"network": {"cidr_block": "10.0.0.0/16", "availability_zones": ["us-east-1a"]}}
-ZONES = {"network": {"cidr_block": "10.0.0.0/16", "availability_zones": ["us-east-1a", "us-east-1b"]}}
+ZONES = {"network": {"cidr_block": "10.0.0.0/16",
+                     "availability_zones": ["us-east-1a", "us-east-1b"]}}
 OPTIONS = yaml.safe_load((PLANS / "bad_input.yml").read_text())["refused"]
 FLOW_LOGS = {"network": {**NETWORK["network"], "flow_logs": {}}}
 ROLE = "acme-test-role-flow-logs"
@@ -70,7 +72,7 @@ def test_no_permission_for_one_write_names_the_action_and_goes_on_elsewhere():
 
 def test_endpoint_unreachable():
     world = World()
-    world.session = lambda **options: __import__("boto3").session.Session(**options)
+    world.session = boto3.session.Session
     refused(world, NETWORK, "Could not connect to the endpoint URL",
             endpoint_url="http://localhost:9")
 

@@ -96,7 +96,8 @@ def test_given_back_after_a_failure():
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("call", ["CreateBucket", "PutPublicAccessBlock", "PutObject", "DeleteObject"])
+@pytest.mark.parametrize(
+    "call", ["CreateBucket", "PutPublicAccessBlock", "PutObject", "DeleteObject"])
 def test_lost_answers_of_the_lease_itself(call, when):
     world = World()
     world.lab.set(faults=[{"match": f"s3.{call}", "when": when, "what": "drop"}])

@@ -9,12 +9,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 try:
-    import boto3
     from botocore.config import Config
 except ImportError:  # run.py reports the missing library
-    boto3 = Config = None
+    Config = None
 
-from ..engine.errors import Ambiguous, Failure, Throttled, Unreachable
+from ..engine.errors import Ambiguous, Failure, Throttled
 from ..engine.resource import OWNER, search
 from ..engine.wait import Clock
 from .errors import translate

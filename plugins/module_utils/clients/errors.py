@@ -29,8 +29,9 @@ CODES = (
                       r"|Unknown(Permission|Queue)|^InvalidAssociationID|Malformed$"),
     (errors.Busy, r"DependencyViolation|ResourceInUse|InUse|DeleteConflict|Invalid\w*State"
                   r"|OperationAborted|ConcurrentModification|PriorRequestNotComplete"
-                  r"|IncorrectState|IncorrectInstance|ScalingActivityInProgress|Gateway\.NotAttached"
-                  r"|ResourceConflict|IncorrectFileSystemLifeCycleState|OperationInProgress"
+                  r"|IncorrectState|IncorrectInstance|ScalingActivityInProgress"
+                  r"|Gateway\.NotAttached|ResourceConflict|IncorrectFileSystemLifeCycleState"
+                  r"|OperationInProgress"
                   r"|QueueDeletedRecently|MountTargetsExist|DependentResource"),
     (errors.Ambiguous, r"^5\d\d$|InternalError|InternalFailure|InternalServer|ServiceUnavailable"
                        r"|ServerException|ServiceException|ServiceFailure|RequestTimeout"

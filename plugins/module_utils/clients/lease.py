@@ -153,7 +153,7 @@ class Lease:
                 return
 
     def _still_ours(self) -> bool:
-        """Whether a refused renewal was refused because an earlier one, without answer, was done."""
+        """Whether a renewal was refused because an earlier one, without answer, was done."""
         answer = self.api.s3.get_object(Bucket=self.bucket, Key=self.key)
         self._etag = answer["ETag"]
         return json.loads(answer["Body"].read())["token"] == self._token

@@ -85,5 +85,6 @@ class Stack:
 
     def use_all(self, cls, prefix: str) -> list[Resource]:
         """All resources of a type whose keys start alike."""
-        found = [r for k, r in self.resources.items() if k.startswith(prefix) and type(r) is cls]
+        found = [r for k, r in self.resources.items()
+                 if k.startswith(prefix) and isinstance(r, cls)]
         return found or [Lookup(key=prefix + "*", kind=cls)]

@@ -53,7 +53,7 @@ SPEC = dict(
     logging=dict(type="list", elements="str", choices=list(LOG_TYPES),
                  default=["api", "audit", "authenticator"]),
     log_retention_in_days=dict(type="int", default=30),
-    encryption_key=dict(type="str"),
+    encryption_key=dict(type="str", no_log=False),
     authentication_mode=dict(type="str", default="API", choices=list(MODES)),
     bootstrap_cluster_creator_admin_permissions=dict(type="bool", default=True),
     bootstrap_self_managed_addons=dict(type="bool", default=False),
@@ -145,8 +145,8 @@ def _attachments(stack, role: Role, name: str, policies) -> list:
 def _check(options: dict, subnets: list) -> None:
     """Everything that EKS would refuse and that can be known before."""
     problems = []
-    zones = {s.availability_zone for s in subnets if type(s) is Subnet}
-    if len(zones) == 1 and all(type(s) is Subnet for s in subnets):
+    zones = {s.availability_zone for s in subnets if isinstance(s, Subnet)}
+    if len(zones) == 1 and all(isinstance(s, Subnet) for s in subnets):
         problems.append(f"subnet_tiers: EKS needs subnets in two zones, there is only "
                         f"{', '.join(zones)}; add a zone to network.availability_zones (nodes may "
                         "still stay in one: eks_nodegroups.nodegroups.*.availability_zones)")

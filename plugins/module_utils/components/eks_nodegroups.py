@@ -221,8 +221,8 @@ def _problems(path: str, given: dict) -> list[str]:
     kind = given["volume_type"]
     if given["volume_throughput"] and kind != "gp3":
         found.append(f"{path}.volume_throughput: {kind} takes none; use gp3, or leave it out")
-    if (given["volume_iops"] or 0) and kind == "gp2" or kind[:2] == "io" and \
-            not given["volume_iops"]:
+    iops = given["volume_iops"]
+    if (iops and kind == "gp2") or (not iops and kind[:2] == "io"):
         found.append(f"{path}.volume_iops: io1 and io2 need it, gp2 takes none; use gp3")
     if not given["instance_types"]:
         return [*found, f"{path}.instance_types: give at least one, such as t3.medium"]

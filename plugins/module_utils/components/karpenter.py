@@ -207,8 +207,8 @@ class Rights:
                                                      account=self.stack.account_id)
         role = stack.arn("iam", f"role{self.node.path}{self.node.role_name}",
                          account=stack.account_id)
-        found = [self._allow("iam:PassRole", role, StringEquals={
-                     "iam:PassedToService": ["ec2.amazonaws.com", "ec2.amazonaws.com.cn"]}),
+        to_ec2 = {"iam:PassedToService": ["ec2.amazonaws.com", "ec2.amazonaws.com.cn"]}
+        found = [self._allow("iam:PassRole", role, StringEquals=to_ec2),
                  self._allow("iam:GetInstanceProfile", profiles),
                  self._allow("iam:ListInstanceProfiles", "*")]
         if given:

@@ -76,8 +76,8 @@ NAMED = {"buckets": (BUCKET, {"lifecycle_rules": RULE, "intelligent_tiering": TI
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!xn--|sthree-|.*(-s3alias|--ol-s3|--x-s3)$)"
                   r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-# Days before an object may move, and days that it stays in Infrequent Access at least:
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html
+# Days before an object may move, and days that it stays in Infrequent Access at least; the page
+# lifecycle-transition-general-considerations of the user guide.
 INFREQUENT_DAYS = 30
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from lab_worlds import Aws
+from tests.unit.lab.lab_worlds import Aws
 
 
 @pytest.fixture

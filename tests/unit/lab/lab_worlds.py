@@ -47,6 +47,7 @@ class Aws:
     def after(self, seconds):
         self.clock.now += seconds
 
+
 TAGS = [{"Key": "team", "Value": "a"}]
 
 

@@ -7,9 +7,9 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import botocore.config
-import lab_worlds
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
+from tests.unit.lab import lab_worlds
 
 from lab.aws import Killed, Lab
 
@@ -150,7 +150,7 @@ def test_random_faults_repeat_with_their_seed(make_aws):
     def story():
         aws = make_aws(seed=7, faults=[{"match": "*", "rate": 0.5, "what": "503"}])
         ec2 = aws.session().client("ec2", config=NO_RETRY)
-        for _ in range(20):
+        for _try in range(20):
             try:
                 ec2.describe_vpcs()
             except ClientError:
@@ -183,7 +183,7 @@ def test_published_buckets_throttle(make_aws):
     ec2 = aws.session().client("ec2", config=NO_RETRY)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     endpoint = {"VpcId": vpc, "ServiceName": "com.amazonaws.us-east-1.none"}
-    codes = [code(ec2.create_vpc_endpoint, **endpoint) for _ in range(5)]
+    codes = [code(ec2.create_vpc_endpoint, **endpoint) for _try in range(5)]
     assert codes == ["InvalidServiceName"] * 4 + ["RequestLimitExceeded"]
     aws.after(3)
     assert code(ec2.create_vpc_endpoint, **endpoint) == "RequestLimitExceeded"

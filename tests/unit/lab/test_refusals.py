@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-import lab_worlds as worlds
 from botocore.exceptions import ClientError
-from lab_worlds import Aws
+from tests.unit.lab import lab_worlds as worlds
+from tests.unit.lab.lab_worlds import Aws
 
 from lab.aws import Lab
 
