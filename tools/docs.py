@@ -144,11 +144,12 @@ def present():
 
 def check(wanted):
     """Say what is not valid and what is old."""
-    # antsibull-docs calls the other tools by their names.
+    # antsibull-docs calls the other tools by their names, and asks git for the files of amazon.aws,
+    # which must not take them for a part of this checkout, where they are ignored.
     path = os.pathsep.join([str(BIN), os.environ["PATH"]])
     lint = subprocess.run([BIN / "antsibull-docs", "lint-collection-docs", "--plugin-docs",
                            "--skip-rstcheck", "."], cwd=ROOT, check=False,
-                          env=os.environ | {"PATH": path})
+                          env=os.environ | {"PATH": path, "GIT_CEILING_DIRECTORIES": str(ROOT)})
     old = [path for path, text in wanted.items()
            if not path.exists() or path.read_text() != text]
     old += [path for path in present() if path not in wanted]

@@ -79,7 +79,8 @@ def counts(result: dict) -> str:
     summary, calls = result["summary"], result["calls"]
     word = "to {}" if result.get("ahead", True) else "{}d"
     parts = [stringc(f"{n} {word.format(action)}", LOOKS[action][1])
-             for action, n in summary.items() if n and action != "keep"] or [stringc("nothing to do", "green")]
+             for action, n in summary.items() if n and action != "keep"]
+    parts = parts or [stringc("nothing to do", "green")]
     ahead = result.get("ahead", True) and result["expected_seconds"]
     takes = f", usually {duration(result['expected_seconds'])}" if ahead else ""
     return (f"{', '.join(parts)}, {summary['keep']} as wanted{takes} "

@@ -12,7 +12,6 @@ from .kms import Key
 from .listed import (
     EngineVersion, Listed, ParameterGroup, SubnetGroup, new_enough, number,
 )
-from .logs import LogGroup
 from .secretsmanager import Secret
 
 # Tag of a group that lets nobody in without its token. The API does not tell that apart from
