@@ -10,11 +10,28 @@ import time
 from pathlib import Path
 
 from . import table
+from .engine import sizes
 from .makespan import makespan
 from .many import many_networks
 from .measure import Failed
 from .stage import Stage
 from .works import network_create, network_noop, pingvas_latency, pingvas_noop
+
+
+
+def engine(stage: Stage):
+    """The engine alone, with toy resources."""
+    found = sizes(min(stage.runs, 3))
+    large, counts = found[-1], ", ".join(str(row["resources"]) for row in found)
+    title = f"engine alone, {large['resources']} toy resources planned"
+    slowest = max(large["empty_s"], large["nothing_to_do_s"])
+    yield table.at_most(title, slowest, 5, "s", sizes=found)
+    yield table.at_most(f"{title}: memory", large["memory_mb"], 300, "MB", sizes=found)
+    each = [1e6 * row["nothing_to_do_s"] / row["resources"] for row in found]
+    yield table.Row(f"engine alone, time a resource with {counts}",
+                    ", ".join(f"{e:.0f} us" for e in each), "", f"{each[-1] / each[0]:.2f}x",
+                    "linear", each[-1] <= 1.3 * each[0], {"sizes": found})
+
 
 WORKS = {
     "network-noop": network_noop,
@@ -22,6 +39,7 @@ WORKS = {
     "pingvas-noop": pingvas_noop,
     "pingvas-latency": pingvas_latency,
     "many-networks": many_networks,
+    "engine": engine,
     "makespan": makespan,
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 
-from .measure import Command
+from .measure import Command, largest_below
 from .stage import HERE, Stage
 from .table import Row, above, at_most
 
@@ -56,18 +56,19 @@ def many_networks(stage: Stage):
     yield above(title, found[str(most)], found[f"empty {most}"], 2.0)
     yield at_most(f"{title}: API calls a resource", calls / counts[most], 0.05, "calls",
                   calls=calls)
-    for what, unit in (("cpu", "s of processor"), ("megabytes", "MB")):
-        more = {s: found[str(s)].median(what) - found[f"empty {s}"].median(what) for s in SIZES}
-        yield linear(title, what, unit, more, {s: counts[s] for s in SIZES})
+    more = {s: found[str(s)].median("cpu") - found[f"empty {s}"].median("cpu") for s in SIZES}
+    yield linear(f"{title}: processor time by size", "s", more, counts)
+    more = {s: largest_below(command(stage, s)[0]) for s in SIZES}
+    yield linear(f"{title}: memory of the module by size", "MB", more, counts)
 
 
-def linear(title: str, what: str, unit: str, more: dict, counts: dict) -> Row:
+def linear(title: str, unit: str, more: dict, counts: dict) -> Row:
     """Whether the second half grows no faster than the first, a resource."""
     small, middle, large = SIZES
     first = (more[middle] - more[small]) / (counts[middle] - counts[small])
     second = (more[large] - more[middle]) / (counts[large] - counts[middle])
-    shown = ", ".join(f"{counts[s]}: {more[s]:.2f}" for s in SIZES)
-    met = second <= LINEAR * max(first, more[small] / counts[small])
-    return Row(f"{title}: {'time' if what == 'cpu' else 'memory'} by size", f"{shown} {unit}",
-               "", f"{second / first:.2f}x a resource" if first > 0 else "", "linear", met,
+    shown = ", ".join(f"{counts[s]}: {more[s]:.2f} {unit}" for s in SIZES)
+    # All of it, what does not grow included, is what one resource may cost at most.
+    met = second <= LINEAR * max(first, more[middle] / counts[middle])
+    return Row(title, shown, "", f"{1000 * second:.2f} {unit} for 1,000 more", "linear", met,
                {"more": more, "resources": counts})

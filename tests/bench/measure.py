@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LONGEST = 900  # seconds that one process may take
+# As on a machine where nobody has told Python not to keep what it has compiled.
+UNSET = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 
 
 class Failed(Exception):
@@ -59,6 +60,12 @@ class Measured:
         return {"name": self.name, "samples": [asdict(s) for s in self.samples]}
 
 
+def surroundings(command: Command) -> dict:
+    """The environment of a measured process."""
+    own = {name: value for name, value in os.environ.items() if name not in UNSET}
+    return {**own, **command.environment}
+
+
 def once(command: Command, lab=None) -> Sample:
     """One run. The usage is that of the process and of all it waited for."""
     if command.prepare:
@@ -69,7 +76,7 @@ def once(command: Command, lab=None) -> Sample:
         begun = time.monotonic()
         process = subprocess.Popen(
             [str(a) for a in command.arguments], cwd=command.folder, stdin=subprocess.DEVNULL,
-            stdout=output, stderr=output, env={**os.environ, **command.environment})
+            stdout=output, stderr=output, env=surroundings(command))
         _pid, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -79,6 +86,38 @@ def once(command: Command, lab=None) -> Sample:
                          f"{output.read()[-3000:]}")
     return Sample(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024,
                   lab.calls()["calls"] if lab else 0)
+
+
+def largest_below(command: Command) -> float:
+    """Megabytes of the largest process that a command starts, itself aside: it is looked at often."""
+    process = subprocess.Popen(
+        [str(a) for a in command.arguments], cwd=command.folder, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=surroundings(command))
+    most = 0
+    while process.poll() is None:
+        most = max([most, *(_peak(pid) for pid in _below(process.pid))])
+        time.sleep(0.02)
+    return most / 1024
+
+
+def _below(pid: int) -> list[int]:
+    """All processes that a process has started, and those have."""
+    try:
+        own = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [found for child in map(int, own) for found in (child, *_below(child))]
+
+
+def _peak(pid: int) -> int:
+    """Kilobytes of memory that a process held at its most; 0 for a fork of Ansible's own."""
+    try:
+        if b"process.py" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+            return 0
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
 
 
 def alternate(commands: list[Command], runs: int, lab=None, say=print) -> dict[str, Measured]:

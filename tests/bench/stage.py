@@ -21,6 +21,8 @@ BIN = Path(sys.executable).parent
 STACK = "pingvas-shared"
 # Everybody builds in an account of his own: all objects stand in the lab at the same time.
 ACCOUNT, TERRAFORM, AMAZON = "111122223333", "222233334444", "333344445555"
+NOBODY = "999988887777"  # has what every account has
+LEASES = "groundwork-leases-"
 PROVIDER = "terraform-provider-aws*"
 USUAL = ("/opt", "/usr/share", "/usr/local", "~/.terraform.d", "~/.local/share/terraform")
 DEPTH = 7  # folders below the usual places
@@ -46,10 +48,11 @@ class LabProcess:
         return self.launcher.ask("GET", "calls?log=0")
 
     def kinds(self, account: str) -> dict:
-        """Kind -> how many objects of pingvas there are in an account."""
-        found = self.launcher.ask("GET", f"inventory?account={account}")
-        return {kind: n for kind, items in found.items()
-                if (n := sum(i.get("tags", {}).get("Project") == "pingvas" for i in items))}
+        """Kind -> how many objects somebody has made in an account."""
+        there, always = (self.launcher.ask("GET", f"inventory?account={a}")
+                         for a in (account, NOBODY))
+        return {kind: sum(not str(i["id"]).startswith(LEASES) for i in items)
+                - len(always.get(kind, ())) for kind, items in there.items()}
 
 
 class Stage:
