@@ -194,6 +194,8 @@ class Session:
 
     def converge(self) -> dict:
         """The result of the module."""
+        services = (getattr(type(r), "service", "") for r in self.resources)
+        self.api.prepare(dict.fromkeys(["sts", *filter(None, services)]))
         self._guard()
         current = self._plan()
         self.validator.plan(current, self.api)

@@ -81,16 +81,18 @@ class Aws:
         self.throttle = Throttle(self.clock)
         self.calls = collections.Counter()  # "service.Operation" -> HTTP requests
         self._client_options, self._clients, self._lock = client, {}, threading.Lock()
+        self._making = threading.Lock()
         self._account = self._tagged = None
         self._tagged_lock = threading.Lock()
 
     def __getattr__(self, name: str) -> Service:
         if name.startswith("_"):
             raise AttributeError(name)
-        with self._lock:
-            if name not in self._clients:
-                self._clients[name] = Service(self, name)
-            return self._clients[name]
+        if name not in self._clients:
+            with self._making:  # boto3 makes one at a time; who has his already does not wait
+                if name not in self._clients:
+                    self._clients[name] = Service(self, name)
+        return self._clients[name]
 
     def client(self, name: str):
         """A plain boto3 client that never retries by itself and cannot write in a plan."""
@@ -124,6 +126,14 @@ class Aws:
     def region(self) -> str:
         """The region of the session's clients."""
         return self._client_options.get("region_name") or self.session.region_name
+
+    def prepare(self, services) -> None:
+        """Makes clients in the background: it takes long, and the first answers take time too."""
+        def make():
+            for name in services:
+                getattr(self, name)
+
+        threading.Thread(target=make, daemon=True).start()
 
     @property
     def account_id(self) -> str:
@@ -170,7 +180,8 @@ class Aws:
             if self._tagged is None:
                 filters = [{"Key": OWNER, "Values": [self.owner]}]
                 self._tagged = self.pages("resourcegroupstaggingapi", "get_resources",
-                                          "ResourceTagMappingList", TagFilters=filters)
+                                          "ResourceTagMappingList", TagFilters=filters,
+                                          ResourcesPerPage=100)
         return {f["ResourceARN"]: {t["Key"]: t["Value"] for t in f["Tags"]} for f in self._tagged
                 if f["ResourceARN"] and _is_kind(f["ResourceARN"], kind)}
 

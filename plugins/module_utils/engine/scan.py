@@ -95,7 +95,7 @@ class Scan:
                 self._listings[cls] = Listing(cls, cls.fetch(self), self.owner)
             return self._listings[cls]
 
-    def read(self, types, width: int = 16) -> None:
+    def read(self, types, width: int = 32) -> None:
         """Reads all of these types side by side; every failure is told, none means absence."""
         problems = []
         with ThreadPoolExecutor(width) as pool:
