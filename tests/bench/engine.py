@@ -74,7 +74,8 @@ def sizes(runs: int = 3) -> list[dict]:
 
 
 def _apart(count: int) -> dict:
-    code = f"import json; from tests.bench.engine import planned; print(json.dumps(planned({count})))"
+    code = "import json; from tests.bench.engine import planned; " \
+           f"print(json.dumps(planned({count})))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 

@@ -89,7 +89,7 @@ def once(command: Command, lab=None) -> Sample:
 
 
 def largest_below(command: Command) -> float:
-    """Megabytes of the largest process that a command starts, itself aside: it is looked at often."""
+    """Megabytes of the module's process at its most; it is looked at often."""
     process = subprocess.Popen(
         [str(a) for a in command.arguments], cwd=command.folder, stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=surroundings(command))
