@@ -130,8 +130,11 @@ class Aws:
     def prepare(self, services) -> None:
         """Makes clients in the background: it takes long, and the first answers take time too."""
         def make():
-            for name in services:
-                getattr(self, name)
+            try:
+                for name in services:
+                    getattr(self, name)
+            except Exception:  # pylint: disable=broad-except
+                return  # told where the client is needed
 
         threading.Thread(target=make, daemon=True).start()
 
