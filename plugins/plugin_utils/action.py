@@ -27,6 +27,7 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         """Runs the module of the task's own name."""
         result = super().run(tmp, task_vars)
+        self._from_here()
         with tempfile.TemporaryDirectory(prefix="groundwork-") as folder:
             path = os.path.join(folder, "progress")
             self._task.environment = [*(self._task.environment or []), {PROGRESS: path}]
@@ -43,6 +44,13 @@ class ActionModule(ActionBase):
         elif "plan" in result:
             display.display(tree(result))
         return result
+
+    def _from_here(self) -> None:
+        """A relative plan_file begins where the user stands; Ansible would take the playbook."""
+        path = self._task.args.get("plan_file")
+        if path and self._connection.transport == "local":
+            path = os.path.expanduser(os.path.expandvars(path))
+            self._task.args["plan_file"] = os.path.abspath(path)
 
     def _module(self, task_vars: dict) -> dict:
         if local.possible(self, task_vars):

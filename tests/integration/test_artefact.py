@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 
 import pytest
+
+from lab.launcher import Launcher
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -76,3 +79,21 @@ def test_documentation_comes_from_the_artefact(folder, collection):
 def test_playbook_by_its_full_name(folder, playbook):
     run("ansible-playbook", "-i", "localhost,", "--syntax-check", f"groundwork.aws.{playbook}",
         cwd=folder, collections=folder)
+
+
+@pytest.fixture(name="endpoint")
+def started(tmp_path):
+    launcher = Launcher(tmp_path)
+    yield launcher.start()["endpoint"]
+    launcher.stop()
+
+
+def test_plan_of_the_shipped_inventory(folder, collection, endpoint):
+    where = {"aws_endpoint_url": endpoint, "aws_access_key": "LAB0111122223333",
+             "aws_secret_key": "emulated-secret-key"}
+    out = run("ansible-playbook", "-i", collection / "inventories" / "platform",
+              "--limit", "sentineltranslate-dev", "-e", json.dumps(where), "groundwork.aws.plan",
+              cwd=folder, collections=folder)
+    assert "stack sentineltranslate-dev" in out
+    assert "+ network/vpc/main" in out
+    assert re.search(r"\d+ to create, 0 as wanted, usually ~\d+ min \(\d+ reads, 0 writes\)", out)
