@@ -48,6 +48,7 @@ COMMON = dict(
     plan_file=dict(type="path"),
 )
 UNLISTED = ("role", "managed_policy", "instance_profile", "oidc_provider")  # no tagging API for IAM
+TYPES = __name__.rpartition(".")[0] + ".types."
 PROGRESS = "GROUNDWORK_PROGRESS"  # a file that the action plugin reads while the module runs
 
 
@@ -100,10 +101,10 @@ def _writable(path: str | None) -> None:
 
 
 def concrete(cls=Resource) -> list:
-    """All types that are loaded and have objects in AWS."""
+    """All types of this collection that are loaded and have objects in AWS."""
     below = [c for sub in cls.__subclasses__() for c in concrete(sub)]
     own = not cls.external and (getattr(cls, "reads", ()) or "fetch" in vars(cls)) \
-        and cls.__module__ != Resource.__module__ and cls.__name__ != "Declared"
+        and cls.__module__.startswith(TYPES) and cls.__name__ != "Declared"
     return below + ([cls] if own else [])
 
 
