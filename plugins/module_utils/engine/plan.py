@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from .errors import Failure, Refused
 from .graph import closed, expected
 from .resource import (
-    KEY, OWNER, REPLACED, Impact, Lookup, Resource, canonical, diff, field_types, needs,
+    KEY, OWNER, Impact, Lookup, Resource, canonical, diff, field_types, needs,
     refers_to, resolved, search,
 )
 from .scan import Scan, closure
@@ -127,7 +127,7 @@ class Survey:
         """A resolved copy of a wanted resource, and its live object."""
         wanted = resolved(resource, lives)
         found = self.scan.of(type(wanted)).find(wanted)
-        found = [f for f in found if not _marked(type(wanted), f)] or found[:1]
+        found = [f for f in found if not wanted.marked(f)] or found[:1]
         if len(found) > 1:
             ids = " and ".join(str(search(wanted.ref, f)) for f in found)
             self.problems.append(f"plan {wanted.key}: {ids} both carry this key; "
@@ -188,10 +188,6 @@ class Survey:
                     key = f"{key.split('/')[0]}/{kind_of(cls)}/{key.split('/')[-1]}:{own}"
                     return key, parent_live
         return None, None
-
-
-def _marked(cls, live: dict) -> bool:
-    return cls.tags_of(live).get(REPLACED) == "true"
 
 
 def plan(resources, scan: Scan, types=(), policy: Policy = Policy()) -> Plan:
@@ -256,7 +252,7 @@ def _removals(survey: Survey, replaced: list[Change]) -> tuple[list[Change], lis
         free = key in survey.policy.allow_data_loss or not cls.stateful
         if cls.member_of:
             reason, goes = "not wanted", dying or id(parent) in survey.claimed
-        elif key in survey.wanted and _marked(cls, live):
+        elif key in survey.wanted and cls.marked(live):
             reason, goes = "replaced earlier", free
         else:
             reason, goes = "left over", free and survey.policy.prune
@@ -358,7 +354,7 @@ def _found(survey: Survey) -> list[Change]:
     going += [Change(resource=cls(key=key), action="delete", live=live, reason="left over")
               for cls, key, live, _parent in survey.unclaimed()]
     for cls in survey.types:
-        owned = ((cls.tags_of(live), live) for live in survey.scan.of(cls).leaving)
+        owned = ((cls.tags_of(live), live) for live in survey.scan.of(cls).leaving.items)
         going += [Change(resource=cls(key=tags[KEY]), action="delete", live=live, reason="leaving")
                   for tags, live in owned if tags.get(OWNER) == survey.scan.owner and KEY in tags]
     return [c for c in going if not c.resource.dies_with_parent]
