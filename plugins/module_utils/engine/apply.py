@@ -258,29 +258,25 @@ class Run:
         entry[1].append(step)
 
     def _end(self, step: str, state: str, why: str = "") -> None:
-        """Notes the end of a step, lets those start that waited for it, or skips them."""
-        todo = [(step, state, why)]
-        while todo:
-            name, state, why = todo.pop()
-            if name in self.outcomes:
-                continue
-            now = self.clock.now()
-            outcome = Outcome(state, why, now - self._running.pop(name, (None, now))[1])
-            self.outcomes[name] = outcome
-            self.told(name, outcome)
-            for behind in self._behind[name]:
-                if state != "done":
-                    todo.append((behind, "skipped", f"because of {name}"))
-                elif behind not in self.outcomes \
-                        and all(b in self.outcomes for b in self.plan.after[behind]):
-                    self._wait(behind, behind)
+        """Notes the end of a step; those that waited for it may start, or are skipped."""
+        now = self.clock.now()
+        outcome = Outcome(state, why, now - self._running.pop(step, (None, now))[1])
+        self.outcomes[step] = outcome
+        self.told(step, outcome)
+        for behind in self._behind[step]:
+            if behind not in self.outcomes and (
+                    state != "done" or all(b in self.outcomes for b in self.plan.after[behind])):
+                self._wait(behind, behind)
 
     def _advance(self, step: str, value=None, error=None) -> None:
         """Starts a step, or hands it what it waited for; notes what it waits for next."""
-        if self.stop.is_set() and step not in self._running:
-            self._end(step, "skipped", "the run was stopped before it")
-            return
         if step not in self._running:
+            bad = [b for b in self.plan.after[step] & self.outcomes.keys()
+                   if self.outcomes[b].state != "done"]
+            if bad or self.stop.is_set():
+                why = f"because of {min(bad)}" if bad else "the run was stopped before it"
+                self._end(step, "skipped", why)
+                return
             self._running[step] = (self.steps.of(self._changes[step]), self.clock.now())
             self.told(step, None)
         elif self.stop.is_set() and error is None:
@@ -324,8 +320,9 @@ class Run:
     def _receive(self) -> None:
         """One answer, or what is due; while a type is listed, those who ask wait for the next."""
         free = {w: due for w, (due, _steps) in self._waits.items() if w not in self._listed}
-        pause = min([1.0, *(due - self.clock.now() for due in free.values())])
-        message = self.clock.get(self._inbox, 0.05 if self.stop.is_set() else pause)
+        longest = 0.05 if self.stop.is_set() else 1.0
+        pause = min([longest, *(due - self.clock.now() for due in free.values())])
+        message = self.clock.get(self._inbox, pause)
         if message:
             steps, cls, value, error = message
             self._busy -= 1
@@ -341,7 +338,4 @@ class Run:
                 self._advance(waiter)
             else:
                 self._listed.add(waiter)
-                self._call(steps, partial(self._list, waiter), waiter)
-
-    def _list(self, cls):
-        return self.scan.again().of(cls)
+                self._call(steps, partial(self.scan.again().of, waiter), waiter)

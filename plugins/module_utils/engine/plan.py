@@ -141,23 +141,19 @@ class Survey:
             ids = " and ".join(str(search(wanted.ref, f)) for f in found)
             self.problems.append(f"plan {wanted.key}: {ids} both carry this key; "
                                  "delete one of them or take its groundwork:key tag away")
-        if not found or not self._ours(wanted, found[0]):
+        if not found:
+            return wanted, None
+        tags, named = wanted.tags_of(found[0]), wanted.tags_path and wanted.tags
+        if named and tags.get(OWNER) != self.scan.owner and wanted.key not in self.policy.adopt:
+            owner = f"stack {tags[OWNER]}" if OWNER in tags else "nobody known here"
+            self.problems.append(
+                f"plan {wanted.key}: {search(wanted.ref, found[0])} exists and belongs to {owner}; "
+                f"choose another name or adopt it (adopt: [{wanted.key}])")
             return wanted, None
         other = self.claimed.setdefault(id(found[0]), wanted.key)
         if other != wanted.key:
             self.problems.append(f"plan {wanted.key}: it is the same object as {other}")
         return wanted, found[0]
-
-    def _ours(self, wanted: Resource, live: dict) -> bool:
-        tags = wanted.tags_of(live)
-        foreign = wanted.tags_path and wanted.tags and tags.get(OWNER) != self.scan.owner
-        if foreign and wanted.key not in self.policy.adopt:
-            owner = f"stack {tags[OWNER]}" if OWNER in tags else "nobody known here"
-            self.problems.append(
-                f"plan {wanted.key}: {search(wanted.ref, live)} exists and belongs to {owner}; "
-                f"choose another name or adopt it (adopt: [{wanted.key}])")
-            return False
-        return True
 
     def unclaimed(self) -> list[tuple]:
         """(removal, parent) of every object of the stack that is not a wanted one."""
@@ -211,9 +207,11 @@ def plan(resources, scan: Scan, types=(), policy: Policy = Policy()) -> Plan:
     """
     survey = Survey(resources, scan, types, policy)
     changes = [_decide(wanted, live, survey) for wanted, live in survey.located()]
-    replaced = [c for c in changes if c.action == "replace"]
-    removals, left_over = _removals(survey, replaced)
-    _check(survey, replaced, removals)
+    removals, left_over = _removals(survey, [c for c in changes if c.action == "replace"])
+    for change in removals:
+        if type(change.resource).stateful and change.key not in policy.allow_data_loss:
+            survey.problems.append(f"delete {change.key}: it holds data; name it in "
+                                   f"allow_data_loss: [{change.key}]")
     return survey.plan(changes + removals, wanted=survey.wanted, left_over=left_over,
                        absent=[key for key, live in survey.lives.items() if live is None])
 
@@ -230,6 +228,12 @@ def _decide(wanted: Resource, live: dict | None, survey: Survey) -> Change:
     broken = wanted.failed and search(wanted.failed, live)
     if change.fixed or broken:
         change.action, change.reason = "replace", "failed" if broken else ""
+        free = broken and not wanted.stateful
+        if not free and not any(fnmatch.fnmatchcase(change.key, p)
+                                for p in survey.policy.allow_replace):
+            names = ", ".join("{} {!r} -> {!r}".format(n, *change.changed[n]) for n in change.fixed)
+            survey.problems.append(f"replace {change.key}: {names} cannot be changed in place; "
+                                   f"allow it with allow_replace: [{change.key}]")
         return change
     if wanted.ready and not search(wanted.ready, live):
         change.changed["ready"] = (False, True)  # begun by a run that did not see its end
@@ -256,22 +260,6 @@ def _removals(survey: Survey, replaced: list[Change]) -> tuple[list[Change], lis
         (going if goes else left_over).append(change)
         gone |= {id(change.live)} if goes else set()
     return going, left_over
-
-
-def _check(survey: Survey, replaced: list[Change], removals: list[Change]) -> None:
-    """Notes replacements and losses of data that nobody allowed."""
-    policy = survey.policy
-    for change in replaced:
-        fields = ", ".join("{} {!r} -> {!r}".format(n, *change.changed[n]) for n in change.fixed)
-        allowed = change.reason == "failed" and not type(change.resource).stateful
-        if not allowed and not any(fnmatch.fnmatchcase(change.key, p)
-                                   for p in policy.allow_replace):
-            survey.problems.append(f"replace {change.key}: {fields} cannot be changed in place; "
-                                   f"allow it with allow_replace: [{change.key}]")
-    for change in removals:
-        if type(change.resource).stateful and change.key not in policy.allow_data_loss:
-            survey.problems.append(f"delete {change.key}: it holds data; name it in "
-                                   f"allow_data_loss: [{change.key}]")
 
 
 def destroy(resources, scan: Scan, types=(), policy: Policy = Policy()) -> Plan:

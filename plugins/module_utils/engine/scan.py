@@ -57,8 +57,7 @@ class Scan:
 
     def __init__(self, api, owner: str, wanted=()):
         self.api, self.owner, self._wanted = api, owner, list(wanted)
-        self._listings, self._locks = {}, collections.defaultdict(threading.Lock)
-        self._guard = threading.Lock()
+        self._listings, self._locks = {}, {}
 
     def again(self) -> "Scan":
         """A fresh reading of the same stack."""
@@ -84,9 +83,7 @@ class Scan:
 
     def of(self, cls) -> Listing:
         """The listing of a type, read at the first request."""
-        with self._guard:
-            lock = self._locks[cls]
-        with lock:
+        with self._locks.setdefault(cls, threading.Lock()):
             if cls not in self._listings:
                 self._listings[cls] = Listing(cls, cls.fetch(self), self.owner)
             return self._listings[cls]
