@@ -231,7 +231,8 @@ def _decide(wanted: Resource, live: dict | None, survey: Survey) -> Change:
         free = broken and not wanted.stateful
         if not free and not any(fnmatch.fnmatchcase(change.key, p)
                                 for p in survey.policy.allow_replace):
-            names = ", ".join("{} {!r} -> {!r}".format(n, *change.changed[n]) for n in change.fixed)
+            names = ", ".join(f"{n} {old!r} -> {new!r}"
+                              for n, (old, new) in change.changed.items() if n in change.fixed)
             survey.problems.append(f"replace {change.key}: {names} cannot be changed in place; "
                                    f"allow it with allow_replace: [{change.key}]")
         return change
