@@ -83,9 +83,7 @@ def inventory(scan, types) -> dict:
     objects = {}
     for cls in types:
         listing = scan.of(cls)
-        leaving = [(cls.tags_of(live).get(KEY), [live]) for live in listing.leaving
-                   if cls.tags_of(live).get(OWNER) == scan.owner]
-        for key, lives in [*listing.owned.items(), *leaving]:
+        for key, lives in [*listing.owned.items(), *listing.leaving.owned.items()]:
             live = lives[0]
             objects[key] = dict(
                 type=cls.__name__, id=str(search(cls.ref, live)), state=state_of(cls, live),

@@ -11,35 +11,25 @@ from .resource import Resource, needs
 
 def closed(resources) -> dict[str, Resource]:
     """Key -> resource for all of them and all they need, in an order that can be built."""
-    found, edges, problems = {}, {}, []
-    todo = list(resources)
+    found, problems, todo = {}, set(), list(resources)
     while todo:
         resource = todo.pop()
-        known = found.setdefault(resource.key, resource)
-        if known is not resource and known.external and not resource.external:
-            found[resource.key] = resource  # a look-up of what this graph makes itself
-            edges.pop(resource.key, None)
-        elif known is not resource:
-            if not resource.external:
-                problems.append(f"plan {resource.key}: two resources have this key")
-            continue
-        if resource.key in edges:
-            continue
-        edges[resource.key] = [n.key for n in needs(resource)]
-        todo += needs(resource)
+        known = found.get(resource.key)
+        if known is None or (known.external and not resource.external):
+            found[resource.key] = resource  # rather than a look-up of what this graph makes itself
+            todo += needs(resource)
+        elif known is not resource and not resource.external:
+            problems.add(f"plan {resource.key}: two resources have this key")
     if problems:
-        raise Refused(sorted(set(problems)))
+        raise Refused(sorted(problems))
+    rank = {r.key: i for i, r in enumerate(resources)}  # as they were given: plans read alike
+    edges = {key: [n.key for n in needs(found[key])]
+             for key in sorted(found, key=lambda k: rank.get(k, len(rank)))}
     try:
-        order = list(graphlib.TopologicalSorter(_stable(edges, resources)).static_order())
+        order = list(graphlib.TopologicalSorter(edges).static_order())
     except graphlib.CycleError as error:
         raise Refused([f"plan: these need each other: {' -> '.join(error.args[1])}"]) from None
     return {key: found[key] for key in order}
-
-
-def _stable(edges: dict, resources) -> dict:
-    """The edges in the order in which the resources were given, so that plans read alike."""
-    rank = {r.key: i for i, r in enumerate(resources)}
-    return {k: edges[k] for k in sorted(edges, key=lambda k: rank.get(k, len(rank)))}
 
 
 def remaining(after: dict[str, set], seconds: dict[str, float]) -> dict[str, float]:
@@ -48,8 +38,7 @@ def remaining(after: dict[str, set], seconds: dict[str, float]) -> dict[str, flo
     longest = {name: seconds.get(name, 0) for name in order}
     for name in reversed(order):
         for before in after.get(name, ()):
-            way = seconds.get(before, 0) + longest[name]
-            longest[before] = max(longest[before], way)
+            longest[before] = max(longest[before], seconds.get(before, 0) + longest[name])
     return longest
 
 

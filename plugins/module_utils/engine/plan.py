@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from .errors import Failure, Refused
 from .graph import closed, expected
 from .resource import (
-    KEY, OWNER, REPLACED, Impact, Lookup, Resource, canonical, diff, field_types, needs,
+    KEY, OWNER, Impact, Lookup, Resource, canonical, diff, field_types, needs,
     refers_to, resolved, search,
 )
 from .scan import Scan, closure
@@ -55,27 +55,31 @@ class Change:
         return f"{self.key} (delete {which})"
 
     @property
+    def touched(self) -> dict:
+        """Field -> what is declared of it, of the fields that change."""
+        return {n: a for n, a in self.resource.attrs.items() if n in self.changed}
+
+    @property
+    def fixed(self) -> list[str]:
+        """The fields that differ and cannot be changed."""
+        return [n for n, a in self.touched.items() if a.create_only]
+
+    @property
     def impact(self) -> Impact:
         cls = type(self.resource)
         if self.action in ("delete", "replace") and cls.stateful:
             return Impact.DATA_LOSS
-        if self.action == "replace":
-            return Impact.REPLACE
-        if self.action == "delete":
-            return Impact.IN_PLACE if cls.member_of else Impact.DOWNTIME
-        if self.action == "update":
-            return max(cls.attrs[n].impact if n in cls.attrs else Impact.NONE
-                       for n in self.changed)
-        return Impact.NONE
+        return {"update": max((a.impact for a in self.touched.values()), default=Impact.NONE),
+                "delete": Impact.IN_PLACE if cls.member_of else Impact.DOWNTIME,
+                "replace": Impact.REPLACE}.get(self.action, Impact.NONE)
 
     @property
     def seconds(self) -> float:
         """How long it usually takes."""
-        cls = type(self.resource)
-        if self.action == "update":
-            return sum(cls.attrs[n].seconds if n in cls.attrs else 0 for n in self.changed) or 1
-        make, remove = cls.seconds.get("create", 1), cls.seconds.get("delete", 1)
-        return {"create": make, "delete": remove, "replace": make, "keep": 0}[self.action]
+        make, remove = (self.resource.seconds.get(a, 1) for a in ("create", "delete"))
+        change = sum(a.seconds for a in self.touched.values()) or 1
+        return {"create": make, "update": change, "replace": make, "delete": remove,
+                "keep": 0}[self.action]
 
 
 @dataclass(kw_only=True)
@@ -119,79 +123,80 @@ class Survey:
         self.wanted = closed(resources)
         kinds = [r.kind if isinstance(r, Lookup) else type(r) for r in self.wanted.values()]
         self.types = [c for c in closure([*types, *kinds]) if c in types or c in kinds]
-        self.lives, self.problems, self.absent = {}, [], []
-        self.claimed = {}  # id(live) -> key
+        self.lives, self.problems, self.claimed = {}, [], {}  # claimed: id(live) -> key
         scan.read(self.types)
 
-    def locate(self, resource: Resource, lives: dict) -> tuple[Resource, dict | None]:
-        """A resolved copy of a wanted resource, and its live object."""
-        wanted = resolved(resource, lives)
+    def located(self):
+        """A resolved copy of each wanted resource, and its live object, as `lives` gets them."""
+        for resource in self.wanted.values():
+            if resource.external:
+                self.lives[resource.key] = resource.find(self.scan)
+            else:
+                yield self._locate(resolved(resource, self.lives))
+
+    def _locate(self, wanted: Resource) -> tuple[Resource, dict | None]:
         found = self.scan.of(type(wanted)).find(wanted)
-        found = [f for f in found if not _marked(type(wanted), f)] or found[:1]
+        found = [f for f in found if not wanted.marked(f)] or found[:1]
         if len(found) > 1:
             ids = " and ".join(str(search(wanted.ref, f)) for f in found)
             self.problems.append(f"plan {wanted.key}: {ids} both carry this key; "
                                  "delete one of them or take its groundwork:key tag away")
-        if not found or not self._ours(wanted, found[0]):
+        if not found:
+            return wanted, None
+        tags, named = wanted.tags_of(found[0]), wanted.tags_path and wanted.tags
+        if named and tags.get(OWNER) != self.scan.owner and wanted.key not in self.policy.adopt:
+            owner = f"stack {tags[OWNER]}" if OWNER in tags else "nobody known here"
+            self.problems.append(
+                f"plan {wanted.key}: {search(wanted.ref, found[0])} exists and belongs to {owner}; "
+                f"choose another name or adopt it (adopt: [{wanted.key}])")
             return wanted, None
         other = self.claimed.setdefault(id(found[0]), wanted.key)
         if other != wanted.key:
             self.problems.append(f"plan {wanted.key}: it is the same object as {other}")
         return wanted, found[0]
 
-    def _ours(self, wanted: Resource, live: dict) -> bool:
-        cls = type(wanted)
-        tags = cls.tags_of(live)
-        foreign = cls.tags_path and wanted.tags and tags.get(OWNER) != self.scan.owner
-        if foreign and wanted.key not in self.policy.adopt:
-            owner = f"stack {tags[OWNER]}" if OWNER in tags else "nobody known here"
-            self.problems.append(
-                f"plan {wanted.key}: {search(cls.ref, live)} exists and belongs to {owner}; "
-                f"choose another name or adopt it (adopt: [{wanted.key}])")
-            return False
-        return True
-
     def unclaimed(self) -> list[tuple]:
-        """(type, key, live, parent) of every object of the stack that is not a wanted one."""
-        found, owned = [], collections.defaultdict(list)  # type -> (key, live)
+        """(removal, parent) of every object of the stack that is not a wanted one."""
+        found, owned = [], []  # owned: (type, key, live) of all objects of the stack
         for cls in (c for c in self.types if not c.external):
             for live in self.scan.of(cls).items:
-                key, parent, tags = self.claimed.get(id(live)), None, cls.tags_of(live)
-                if key is not None:
-                    owned[cls].append((key, live))
-                    continue
-                if cls.member_of:
+                claimed, parent, tags = self.claimed.get(id(live)), None, cls.tags_of(live)
+                key = claimed or (tags.get(OWNER) == self.scan.owner and tags.get(KEY))
+                if cls.member_of and not claimed:
                     key, parent = self._member_key(cls, live, owned)
-                elif tags.get(OWNER) == self.scan.owner:
-                    key = tags.get(KEY)
-                if key:
-                    owned[cls].append((key, live))
-                    found.append((cls, key, live, parent))
-        return [f for f in found if self._in_scope(f[1])]
+                owned += [(cls, key, live)] if key else []
+                if key and not claimed and self._in_scope(key):
+                    found.append((_removal(cls(key=key), live, "left over"), parent))
+        return found
 
     def _in_scope(self, key: str) -> bool:
-        components = self.policy.components
-        return not components or key.split("/", maxsplit=1)[0] in components
+        return key.split("/")[0] in (self.policy.components or [key.split("/")[0]])
 
-    def _member_key(self, cls, live: dict, owned: dict) -> tuple:
+    def _member_key(self, cls, live: dict, owned: list) -> tuple:
         """The key and the parent of a member nobody wants; nothing when its parent is not ours."""
         if cls.ignore and search(cls.ignore, live):
             return None, None
-        parent_id = canonical(cls.read(cls.member_of, live))
-        of = cls.attrs[cls.member_of].of
-        for parent in field_types(cls)[cls.member_of] & set(owned):
-            for key, parent_live in owned[parent]:
-                if canonical(search(of or parent.ref, parent_live)) == parent_id:
-                    names = [cls.read(n, live) for n in cls.identity if n != cls.member_of]
-                    names = [str(n) for n in names if n is not None]
-                    own = "/".join(names or [str(search(cls.ref, live))])
-                    key = f"{key.split('/')[0]}/{kind_of(cls)}/{key.split('/')[-1]}:{own}"
-                    return key, parent_live
+        parent_id, of = canonical(cls.read(cls.member_of, live)), cls.attrs[cls.member_of].of
+        for kind, key, parent in owned:
+            if kind in field_types(cls)[cls.member_of] \
+                    and canonical(search(of or kind.ref, parent)) == parent_id:
+                names = [cls.read(n, live) for n in cls.identity if n != cls.member_of]
+                names = [str(n) for n in names if n is not None] or [str(search(cls.ref, live))]
+                component, *_type, name = key.split("/")
+                return f"{component}/{kind_of(cls)}/{name}:{'/'.join(names)}", parent
         return None, None
 
+    def plan(self, changes: list[Change], **more) -> Plan:
+        """The plan of these changes, or `Refused` with every problem at once."""
+        if self.problems:
+            raise Refused(self.problems)
+        cleanups = [c for c in changes if c.reason == "replaced"]
+        return Plan(changes=[c for c in changes if c.reason != "replaced"], cleanups=cleanups,
+                    after=_order(self.wanted, changes), lives=self.lives, **more)
 
-def _marked(cls, live: dict) -> bool:
-    return cls.tags_of(live).get(REPLACED) == "true"
+
+def _removal(resource: Resource, live: dict, reason: str = "") -> Change:
+    return Change(resource=resource, action="delete", live=live, reason=reason)
 
 
 def plan(resources, scan: Scan, types=(), policy: Policy = Policy()) -> Plan:
@@ -201,118 +206,115 @@ def plan(resources, scan: Scan, types=(), policy: Policy = Policy()) -> Plan:
     `Refused` with every problem at once.
     """
     survey = Survey(resources, scan, types, policy)
-    changes, replaced = [], []
-    for resource in survey.wanted.values():
-        if resource.external:
-            survey.lives[resource.key] = resource.find(scan)
-            if survey.lives[resource.key] is None:
-                survey.absent.append(resource.key)
-            continue
-        change = _decide(resource, survey)
-        changes.append(change)
-        if change.action == "replace":
-            replaced.append(change)
-    removals, left_over = _removals(survey, replaced)
-    _check(survey, replaced, removals)
-    if survey.problems:
-        raise Refused(survey.problems)
-    return Plan(changes=changes + [c for c in removals if c.reason != "replaced"],
-                cleanups=[c for c in removals if c.reason == "replaced"],
-                after=_order(survey.wanted, changes, removals), wanted=survey.wanted,
-                lives=survey.lives, left_over=left_over, absent=survey.absent)
-
-
-def _decide(resource: Resource, survey: Survey) -> Change:
-    """The change of one wanted resource; remembers its live object for those that need it."""
-    wanted, live = survey.locate(resource, survey.lives)
-    if live is None:
-        return Change(resource=wanted, action="create")
-    try:
-        changed = diff(wanted, live)
-    except Failure as failure:  # what is wanted cannot be reached from here
-        survey.problems.append(f"plan {wanted.key}: {failure}")
-        return Change(resource=wanted, action="keep", live=live)
-    fixed = [n for n in changed if n in wanted.attrs and wanted.attrs[n].create_only]
-    broken = wanted.failed and search(wanted.failed, live)
-    if fixed or broken:
-        return Change(resource=wanted, action="replace", live=live, changed=changed,
-                      reason="failed" if broken else "")
-    if wanted.ready and not search(wanted.ready, live):
-        changed["ready"] = (False, True)  # begun by a run that did not see its end
-    survey.lives[wanted.key] = live
-    return Change(resource=wanted, action="update" if changed else "keep", live=live,
-                  changed=changed)
-
-
-def _removals(survey: Survey, replaced: list[Change]) -> tuple[list[Change], list[Change]]:
-    """What goes (the replaced, unwanted members, pruned left-overs), and what is left over."""
-    going = [Change(resource=c.resource, action="delete", live=c.live, reason="replaced")
-             for c in replaced]
-    gone, left_over = {id(c.live) for c in going}, []
-    for cls, key, live, parent in survey.unclaimed():
-        dying = id(parent) in gone
-        if dying and cls.dies_with_parent:
-            continue
-        free = key in survey.policy.allow_data_loss or not cls.stateful
-        if cls.member_of:
-            reason, goes = "not wanted", dying or id(parent) in survey.claimed
-        elif key in survey.wanted and _marked(cls, live):
-            reason, goes = "replaced earlier", free
-        else:
-            reason, goes = "left over", free and survey.policy.prune
-        change = Change(resource=cls(key=key), action="delete", live=live, reason=reason)
-        (going if goes else left_over).append(change)
-        gone |= {id(live)} if goes else set()
-    return going, left_over
-
-
-def _check(survey: Survey, replaced: list[Change], removals: list[Change]) -> None:
-    """Notes replacements and losses of data that nobody allowed."""
-    policy = survey.policy
-    for change in replaced:
-        fields = ", ".join(f"{n} {old!r} -> {new!r}"
-                           for n, (old, new) in change.changed.items()
-                           if n in change.resource.attrs and change.resource.attrs[n].create_only)
-        allowed = change.reason == "failed" and not type(change.resource).stateful
-        if not allowed and not any(fnmatch.fnmatchcase(change.key, p)
-                                   for p in policy.allow_replace):
-            survey.problems.append(f"replace {change.key}: {fields} cannot be changed in place; "
-                                   f"allow it with allow_replace: [{change.key}]")
+    changes = [_decide(wanted, live, survey) for wanted, live in survey.located()]
+    removals, left_over = _removals(survey, [c for c in changes if c.action == "replace"])
     for change in removals:
         if type(change.resource).stateful and change.key not in policy.allow_data_loss:
             survey.problems.append(f"delete {change.key}: it holds data; name it in "
                                    f"allow_data_loss: [{change.key}]")
+    return survey.plan(changes + removals, wanted=survey.wanted, left_over=left_over,
+                       absent=[key for key, live in survey.lives.items() if live is None])
 
 
-def _order(wanted: dict, changes: list[Change], removals: list[Change]) -> dict[str, set]:
-    """Step -> the steps before it."""
-    makes = {c.key: c for c in changes if c.action != "keep"}
+def _decide(wanted: Resource, live: dict | None, survey: Survey) -> Change:
+    """The change of one wanted resource; remembers its live object for those that need it."""
+    change = Change(resource=wanted, action="create", live=live)
+    if live is None:
+        return change
+    try:
+        change.changed = diff(wanted, live)
+    except Failure as failure:  # what is wanted cannot be reached from here
+        survey.problems.append(f"plan {wanted.key}: {failure}")
+    broken = wanted.failed and search(wanted.failed, live)
+    if change.fixed or broken:
+        change.action, change.reason = "replace", "failed" if broken else ""
+        free = broken and not wanted.stateful
+        if not free and not any(fnmatch.fnmatchcase(change.key, p)
+                                for p in survey.policy.allow_replace):
+            names = ", ".join(f"{n} {old!r} -> {new!r}"
+                              for n, (old, new) in change.changed.items() if n in change.fixed)
+            survey.problems.append(f"replace {change.key}: {names} cannot be changed in place; "
+                                   f"allow it with allow_replace: [{change.key}]")
+        return change
+    if wanted.ready and not search(wanted.ready, live):
+        change.changed["ready"] = (False, True)  # begun by a run that did not see its end
+    change.action = "update" if change.changed else "keep"
+    survey.lives[wanted.key] = live
+    return change
+
+
+def _removals(survey: Survey, replaced: list[Change]) -> tuple[list[Change], list[Change]]:
+    """What goes (the replaced, unwanted members, pruned left-overs), and what is left over."""
+    going, left_over = [_removal(c.resource, c.live, "replaced") for c in replaced], []
+    gone = {id(c.live) for c in going}
+    for change, parent in survey.unclaimed():
+        cls, key, dying = type(change.resource), change.key, id(parent) in gone
+        if dying and cls.dies_with_parent:
+            continue
+        goes = free = key in survey.policy.allow_data_loss or not cls.stateful
+        if cls.member_of:
+            change.reason, goes = "not wanted", dying or id(parent) in survey.claimed
+        elif key in survey.wanted and cls.marked(change.live):
+            change.reason = "replaced earlier"
+        else:
+            goes = free and survey.policy.prune
+        (going if goes else left_over).append(change)
+        gone |= {id(change.live)} if goes else set()
+    return going, left_over
+
+
+def destroy(resources, scan: Scan, types=(), policy: Policy = Policy()) -> Plan:
+    """What it takes to remove all that is found of the stack, wanted or not."""
+    survey, going = Survey(resources, scan, types, policy), []
+    for wanted, live in survey.located():
+        if live is not None:
+            survey.lives[wanted.key] = live
+            going.append(_removal(wanted, live))
+    survey.problems.clear()  # neither a foreign name nor two of a key keep a removal back
+    going += [change for change, _parent in survey.unclaimed()]
+    going += [_removal(cls(key=key), live, "leaving") for cls in survey.types
+              for key, lives in scan.of(cls).leaving.owned.items() for live in lives]
+    going = [c for c in going if not c.resource.dies_with_parent]
+    for change in going:
+        wanted = change.key in survey.wanted
+        guarded = change.resource.protected if wanted else change.resource.stateful
+        if guarded and change.key not in policy.allow_data_loss:
+            survey.problems.append(
+                f"delete {change.key}: it holds data and is protected; switch its protection off "
+                f"in the stack, or name it in allow_data_loss: [{change.key}]")
+    return survey.plan(going[::-1], wanted={})
+
+
+def _order(wanted: dict, changes: list[Change]) -> dict[str, set]:
+    """Step -> the steps before it: by the wanted graph, else by what the types refer to."""
+    makes = {c.key: c for c in changes if c.action not in ("keep", "delete")}
+    going, steps = [c for c in changes if c.action == "delete"], collections.defaultdict(set)
+    for change in going:
+        steps[change.key].add(change.step)
+    after, uses = {c.step: set() for c in going}, _nearest(wanted, steps)
+    for key, used in uses.items():
+        for step in (step for other in used for step in steps[other]):
+            after[step] |= steps.get(key, set())
+    for stray in (c for c in going if c.key not in wanted or c.reason == "replaced earlier"):
+        for other in going:
+            if _may_use(stray, other):
+                _add(after, other.step, stray.step)
+            elif _may_use(other, stray):
+                _add(after, stray.step, other.step)
+    first = {c.step: c.key for c in going if c.reason == "replaced" and c.resource.delete_first}
+    urgent = _all_before(after, first)
     near = _nearest(wanted, makes)
-    after = {key: set(near[key]) for key in makes}
-    users = _nearest(wanted, {c.key for c in removals if c.key in wanted})
-    for change in removals:
-        after[change.step] = {other.step for other in removals if _before(other, change, users)}
-    first = {c.step for c in removals if c.reason == "replaced" and c.resource.delete_first}
-    urgent, todo = set(), list(first)
-    while todo:
-        step = todo.pop()
-        urgent.add(step)
-        todo += after[step] - urgent
-    for change in removals:
-        if change.step in first:
-            after[change.key].add(change.step)
-        elif change.step not in urgent:
-            cls = type(change.resource)
-            for key, make in makes.items():
-                if change.key in (key, *users[key]) or cls in refers_to(type(make.resource)):
-                    _add(after, change.step, key)
+    after.update({key: set(near[key]) for key in makes})
+    for step, key in first.items():
+        after[key].add(step)
+    for change in (c for c in going if c.step not in urgent):
+        for key, make in makes.items():
+            if change.key in (key, *uses[key]) or _may_use(make, change):
+                _add(after, change.step, key)
     return after
 
 
-def _before(one: Change, other: Change, users: dict) -> bool:
-    """Whether one removal must come before the other: it uses it, or its type may."""
-    if one.reason == other.reason == "replaced":
-        return other.key in users[one.key]
+def _may_use(one: Change, other: Change) -> bool:
     return type(other.resource) in refers_to(type(one.resource))
 
 
@@ -326,71 +328,17 @@ def _nearest(wanted: dict, present) -> dict[str, set]:
     return near
 
 
-def destroy(resources, scan: Scan, types=(), policy: Policy = Policy()) -> Plan:
-    """What it takes to remove all that is found of the stack, wanted or not."""
-    survey = Survey(resources, scan, types, policy)
-    going = _found(survey)
-    for change in going:
-        wanted = change.key in survey.wanted
-        guarded = change.resource.protected if wanted else change.resource.stateful
-        if guarded and change.key not in policy.allow_data_loss:
-            survey.problems.append(
-                f"delete {change.key}: it holds data and is protected; switch its protection off "
-                f"in the stack, or name it in allow_data_loss: [{change.key}]")
-    if survey.problems:
-        raise Refused(survey.problems)
-    after = _reversed_order(survey.wanted, going)
-    return Plan(changes=going[::-1], wanted={}, lives=survey.lives, after=after)
-
-
-def _found(survey: Survey) -> list[Change]:
-    """A removal for everything of the stack, in the order of its making."""
-    going = []
-    for resource in survey.wanted.values():
-        if resource.external:
-            survey.lives[resource.key] = resource.find(survey.scan)
-            continue
-        wanted, live = survey.locate(resource, survey.lives)
-        if live is not None:
-            survey.lives[wanted.key] = live
-            going.append(Change(resource=wanted, action="delete", live=live))
-    survey.problems.clear()  # neither a foreign name nor two of a key keep a removal back
-    going += [Change(resource=cls(key=key), action="delete", live=live, reason="left over")
-              for cls, key, live, _parent in survey.unclaimed()]
-    for cls in survey.types:
-        owned = ((cls.tags_of(live), live) for live in survey.scan.of(cls).leaving)
-        going += [Change(resource=cls(key=tags[KEY]), action="delete", live=live, reason="leaving")
-                  for tags, live in owned if tags.get(OWNER) == survey.scan.owner and KEY in tags]
-    return [c for c in going if not c.resource.dies_with_parent]
-
-
-def _reversed_order(wanted: dict, going: list[Change]) -> dict[str, set]:
-    """Users before what they use: by the wanted graph, else by what their types refer to."""
-    steps = collections.defaultdict(set)
-    for change in going:
-        steps[change.key].add(change.step)
-    after = {c.step: set() for c in going}
-    for key, near in _nearest(wanted, steps).items():
-        for need in near:
-            for step in steps[need]:
-                after[step] |= steps.get(key, set())
-    for change in [c for c in going if c.key not in wanted]:
-        for other in going:
-            if type(other.resource) in refers_to(type(change.resource)):
-                _add(after, other.step, change.step)
-            elif type(change.resource) in refers_to(type(other.resource)):
-                _add(after, change.step, other.step)
-    return after
+def _all_before(after: dict[str, set], steps) -> set[str]:
+    """These steps and all that come before them."""
+    found, todo = set(), list(steps)
+    while todo:
+        step = todo.pop()
+        todo += after[step] - found
+        found.add(step)
+    return found
 
 
 def _add(after: dict[str, set], step: str, before: str) -> None:
     """One more edge, unless it would close a circle."""
-    seen, todo = set(), [before]
-    while todo:
-        name = todo.pop()
-        if name == step:
-            return
-        if name not in seen:
-            seen.add(name)
-            todo += after[name]
-    after[step].add(before)
+    if step not in _all_before(after, [before]):
+        after[step].add(before)

@@ -20,12 +20,7 @@ OWNER, KEY, REPLACED = "groundwork:stack", "groundwork:key", "groundwork:replace
 class Impact(enum.IntEnum):
     """What a change does to those who use the object, from harmless to worst."""
 
-    NONE = 0
-    IN_PLACE = 1
-    ROLLING = 2
-    REPLACE = 3
-    DOWNTIME = 4
-    DATA_LOSS = 5
+    NONE, IN_PLACE, ROLLING, REPLACE, DOWNTIME, DATA_LOSS = range(6)
 
     def __str__(self):
         return self.name.lower().replace("_", " ")
@@ -50,6 +45,7 @@ class Attr:
 def attr(path: str = "", **options):
     """A field of a type; `options` are those of `Attr`, plus `default` (None: do not care)."""
     default = options.pop("default", None)
+    # pylint: disable-next=invalid-field-call  # every type with such fields is made a dataclass
     return field(default=default, metadata={"attr": Attr(path, **options)})
 
 
@@ -127,11 +123,9 @@ class Resource:
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         dataclass(kw_only=True, eq=False, repr=False)(cls)
-        cls.attrs = {
-            f.name: f.metadata["attr"] for f in fields(cls) if "attr" in f.metadata
-        }
-        methods = (getattr(cls, name) for name in _method_order(cls))
-        cls.updaters = [m for m in methods if hasattr(m, "updates")]
+        cls.attrs = {f.name: f.metadata["attr"] for f in fields(cls) if "attr" in f.metadata}
+        names = dict.fromkeys(n for c in reversed(cls.__mro__) for n in vars(c))  # as defined
+        cls.updaters = [m for m in (getattr(cls, n) for n in names) if hasattr(m, "updates")]
 
     @classmethod
     def fetch(cls, scan) -> typing.Iterable[dict]:
@@ -153,8 +147,7 @@ class Resource:
 
     def identify(self, live: dict, of: str):
         """What others write where they refer to this object: `of`, else its `ref`."""
-        path = of or self.ref
-        return search(path, live) if path else True
+        return search(of or self.ref, live) if of or self.ref else True
 
     def get(self, path: str) -> Computed:
         """A value of the live object, for use in a field of another resource."""
@@ -166,9 +159,14 @@ class Resource:
         found = search(cls.tags_path, live) if cls.tags_path else None
         if isinstance(found, dict):
             return found
-        pairs = (dict((k.lower(), v) for k, v in tag.items()) for tag in found or ())
+        pairs = ({k.lower(): v for k, v in tag.items()} for tag in found or ())
         return {tag.get("key", tag.get("tagkey")): tag.get("value", tag.get("tagvalue"))
                 for tag in pairs}
+
+    @classmethod
+    def marked(cls, live: dict) -> bool:
+        """Whether a live object is one that was replaced, or is about to be."""
+        return cls.tags_of(live).get(REPLACED) == "true"
 
     @classmethod
     def read(cls, name: str, live: dict) -> typing.Any:
@@ -178,23 +176,13 @@ class Resource:
         return meta.read(value) if meta.read and value is not None else value
 
 
-def _method_order(cls) -> list[str]:
-    """Names of all methods, base classes first, in the order of their definition."""
-    return list(dict.fromkeys(n for c in reversed(cls.__mro__) for n in vars(c)))
-
-
-def edges(value) -> typing.Iterator[Resource]:
-    """The resources that a value (a field, or a structure inside one) holds."""
-    if isinstance(value, Resource):
+def leaves(value) -> typing.Iterator:
+    """All that a value holds, wherever it stands in it, if it is a structure; else the value."""
+    if isinstance(value, (dict, list, tuple, set)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from leaves(item)
+    else:
         yield value
-    elif isinstance(value, Computed):
-        yield from value.needs
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from edges(item)
-    elif isinstance(value, (list, tuple, set)):
-        for item in value:
-            yield from edges(item)
 
 
 @functools.lru_cache(maxsize=None)
@@ -205,23 +193,23 @@ def field_names(cls) -> tuple[str, ...]:
 
 def needs(resource: Resource) -> list[Resource]:
     """The resources that must be there before this one."""
-    found = (r for name in field_names(type(resource)) for r in edges(getattr(resource, name)))
-    return list({id(r): r for r in found}.values())
+    held = leaves([getattr(resource, name) for name in field_names(type(resource))])
+    found = [leaf.needs if isinstance(leaf, Computed) else (leaf,) for leaf in held
+             if isinstance(leaf, (Computed, Resource))]
+    return list(dict.fromkeys(r for group in found for r in group))
+
+
+def _types_in(hint) -> set:
+    """The types that an annotation names, wherever they stand in it."""
+    here = {hint} if isinstance(hint, type) and issubclass(hint, Resource) else set()
+    return here.union(*(_types_in(part) for part in typing.get_args(hint)))
 
 
 @functools.lru_cache(maxsize=None)
 def field_types(cls) -> dict[str, frozenset]:
-    """Field -> the types that its annotation names, wherever they stand in it."""
-    found = {}
-    for name, hint in typing.get_type_hints(cls).items():
-        todo, types = [hint], set()
-        while todo:
-            hint = todo.pop()
-            todo += typing.get_args(hint)
-            if isinstance(hint, type) and issubclass(hint, Resource) and hint is not cls:
-                types.add(hint)
-        found[name] = frozenset(types)
-    return found
+    """Field -> the other types that its annotation names."""
+    return {name: frozenset(_types_in(hint) - {cls})
+            for name, hint in typing.get_type_hints(cls).items()}
 
 
 @functools.lru_cache(maxsize=None)
@@ -233,41 +221,31 @@ def refers_to(cls) -> frozenset:
 def resolve(value, lives: dict, of: str = ""):
     """The plain value of a field, with `Unknown` wherever a live object is still missing."""
     if isinstance(value, Resource):
-        live = lives.get(value.key)
-        known = None if live is None else value.identify(live, of)
-        return Unknown((value.key,)) if known is None else known
+        value = value.get(of)
     if isinstance(value, Computed):
-        missing = tuple(r.key for r in value.needs if lives.get(r.key) is None)
-        known = None if missing else value.function(*(lives[r.key] for r in value.needs))
-        return Unknown(missing or tuple(r.key for r in value.needs)) if known is None else known
+        keys = tuple(r.key for r in value.needs)
+        missing = tuple(k for k in keys if lives.get(k) is None)
+        known = None if missing else value.function(*(lives[k] for k in keys))
+        return Unknown(missing or keys) if known is None else known
     if isinstance(value, dict):
         return {k: resolve(v, lives, of) for k, v in value.items()}
     if isinstance(value, (list, tuple, set)):
-        found = [(v, resolve(v, lives, of)) for v in value]
-        return [part for v, plain in found  # a pattern in a list stands for all that it finds
-                for part in (plain if isinstance(v, Lookup) and isinstance(plain, list)
-                             else [plain])]
+        found = [(isinstance(v, Lookup), resolve(v, lives, of)) for v in value]
+        return [part for looked_up, plain in found  # a pattern stands for all that it finds
+                for part in (plain if looked_up and isinstance(plain, list) else [plain])]
     return value
 
 
 def resolved(resource: Resource, lives: dict) -> Resource:
     """A copy whose fields hold plain values."""
-    cls = type(resource)
-    values = {}
-    for name in field_names(cls):
-        value = getattr(resource, name)
-        if not isinstance(value, (str, int, float, type(None))):
-            meta = cls.attrs.get(name)
-            values[name] = resolve(value, lives, meta.of if meta else "")
-    return replace(resource, **values)
+    attrs, names = resource.attrs, field_names(type(resource))
+    return replace(resource, **{
+        n: resolve(getattr(resource, n), lives, attrs[n].of if n in attrs else "") for n in names})
 
 
 def unknown_keys(value) -> list[str]:
     """The keys that a resolved value still waits for."""
-    if isinstance(value, Unknown):
-        return list(value.keys)
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [key for part in parts for key in unknown_keys(part)]
+    return [key for leaf in leaves(value) if isinstance(leaf, Unknown) for key in leaf.keys]
 
 
 def canonical(value):
@@ -275,18 +253,16 @@ def canonical(value):
     if isinstance(value, dict):
         value = {k: canonical(v) for k, v in value.items()}
         value = {k: v for k, v in value.items() if v not in (None, "", False, 0)}
-        return json.dumps(value, sort_keys=True, default=str) if value else ""
-    if isinstance(value, (list, tuple, set)):
-        return json.dumps(sorted((canonical(v) for v in value), key=str), default=str) \
-            if value else ""
-    return value
+    elif isinstance(value, (list, tuple, set)):
+        value = sorted((canonical(v) for v in value), key=str)
+    else:
+        return value
+    return json.dumps(value, sort_keys=True, default=str) if value else ""
 
 
 def equal(wanted, live) -> bool:
     """Whether a wanted value is the live one; nothing, empty and false are the same."""
-    if wanted is live or (not wanted and not live):
-        return True
-    return canonical(wanted) == canonical(live)
+    return wanted is live or not (wanted or live) or canonical(wanted) == canonical(live)
 
 
 def diff(resource: Resource, live: dict) -> dict[str, tuple]:
@@ -297,16 +273,13 @@ def diff(resource: Resource, live: dict) -> dict[str, tuple]:
         if wanted is None or meta.initial or not meta.path:
             continue
         have = cls.read(name, live)
-        differs = unknown_keys(wanted) or not (meta.same or equal)(wanted, have)
-        if differs:
+        if unknown_keys(wanted) or not (meta.same or equal)(wanted, have):
             found[name] = (have, wanted)
-    if resource.tags and cls.tags_path:
-        have = cls.tags_of(live)
-        wanted = dict(resource.tags)
-        if have.get(REPLACED) == "true":
-            wanted[REPLACED] = "false"
-        if any(have.get(k) != v for k, v in wanted.items()):
-            found["tags"] = ({k: have.get(k) for k in wanted}, wanted)
+    have, wanted = cls.tags_of(live), dict(resource.tags)
+    if wanted and cls.marked(live):
+        wanted[REPLACED] = "false"
+    if cls.tags_path and any(have.get(k) != v for k, v in wanted.items()):
+        found["tags"] = ({k: have.get(k) for k in wanted}, wanted)
     return found
 
 
@@ -323,19 +296,15 @@ class Lookup(Resource):
 
     def find(self, scan) -> dict | None:
         """{"items": [...]} of what is there, or None when nothing is."""
-        owned = scan.of(self.kind).owned
-        if self.key.endswith("*"):
-            names = sorted(k for k in owned if k.startswith(self.key[:-1]))
-        else:
-            names = [self.key] if self.key in owned else []
+        owned, stem = scan.of(self.kind).owned, self.key.rstrip("*")
+        names = sorted(k for k in owned
+                       if k == self.key or (stem != self.key and k.startswith(stem)))
         return {"items": [owned[k][0] for k in names]} if names else None
 
     def identify(self, live: dict, of: str):
         """The identifier, or all of them for a pattern."""
-        path = of or self.kind.ref
-        if "items" not in live:  # the resource turned out to be one of this graph
-            return search(path, live)
-        values = [search(path, item) for item in live["items"]]
+        path = of or self.kind.ref  # no items: it turned out to be one of this graph
+        values = [search(path, item) for item in live.get("items", [live])]
         return values if self.key.endswith("*") else values[0]
 
 
@@ -346,5 +315,4 @@ class Fact(Resource):
 
     def find(self, scan) -> dict | None:
         """The first listed object that agrees in the identity fields."""
-        found = scan.of(type(self)).find(self)
-        return found[0] if found else None
+        return next(iter(scan.of(type(self)).find(self)), None)

@@ -6,34 +6,23 @@ from __future__ import annotations
 import collections
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from .errors import Failure, Refused
 from .resource import KEY, OWNER, canonical, refers_to, search
 
 
-class Listing:
-    """The live objects of one type.
-
-    `items`: those that exist; `owned`: key -> those tagged with this stack;
-    `leaving`: those that are being deleted.
-    """
+class Index:
+    """Live objects of one type; `owned`: key -> those tagged with this stack."""
 
     def __init__(self, cls, items, owner: str):
-        self.cls, self.items, self.leaving = cls, [], []
-        self.owned = collections.defaultdict(list)
+        self.cls, self.items, self.owned = cls, list(items), collections.defaultdict(list)
         self._identities = collections.defaultdict(list)
-        for item in items:
-            if cls.gone and search(cls.gone, item):
-                continue
-            if cls.leaving and search(cls.leaving, item):
-                self.leaving.append(item)
-                continue
-            self.items.append(item)
+        for item in self.items:
             tags = cls.tags_of(item)
             if tags.get(OWNER) == owner and KEY in tags:
                 self.owned[tags[KEY]].append(item)
-            if cls.identity:
-                self._identities[self.identity(item)].append(item)
+            self._identities[self.identity(item)].append(item)
 
     def identity(self, item: dict) -> tuple:
         """What tells a live object of a named type from its siblings."""
@@ -41,19 +30,26 @@ class Listing:
 
     def find(self, resource) -> list[dict]:
         """The live objects that are this (resolved) resource: by identity, else by its key tag."""
-        if not self.cls.identity:
-            return self.owned.get(resource.key, [])
         wanted = tuple(canonical(getattr(resource, name)) for name in self.cls.identity)
-        return self._identities.get(wanted) or self.owned.get(resource.key, [])
+        named = self._identities.get(wanted) if wanted else None
+        return named or self.owned.get(resource.key, [])
+
+
+class Listing(Index):
+    """The live objects of one type that exist, and beside them those that are `leaving`."""
+
+    def __init__(self, cls, items, owner: str):
+        split = {False: [], True: []}
+        for item in items:
+            if not (cls.gone and search(cls.gone, item)):
+                split[bool(cls.leaving and search(cls.leaving, item))].append(item)
+        super().__init__(cls, split[False], owner)
+        self.leaving = Index(cls, split[True], owner)
 
     def same(self, live: dict) -> dict | None:
         """The object as it is now, leaving or not; None when it is gone."""
-        for item in self.items + self.leaving:
-            if self.cls.ref and search(self.cls.ref, item) == search(self.cls.ref, live):
-                return item
-            if not self.cls.ref and self.identity(item) == self.identity(live):
-                return item
-        return None
+        same = partial(search, self.cls.ref) if self.cls.ref else self.identity
+        return next((i for i in self.items + self.leaving.items if same(i) == same(live)), None)
 
 
 class Scan:
@@ -61,8 +57,7 @@ class Scan:
 
     def __init__(self, api, owner: str, wanted=()):
         self.api, self.owner, self._wanted = api, owner, list(wanted)
-        self._listings, self._locks = {}, collections.defaultdict(threading.Lock)
-        self._guard = threading.Lock()
+        self._listings, self._locks = {}, {}
 
     def again(self) -> "Scan":
         """A fresh reading of the same stack."""
@@ -74,23 +69,21 @@ class Scan:
 
     def named(self, cls) -> dict:
         """Name -> wanted object of a type that its first identity field names."""
-        pairs = ((getattr(r, cls.identity[0]), r) for r in self._wanted if type(r) is cls)
+        pairs = ((getattr(r, cls.identity[0]), r) for r in self._wanted if r.__class__ is cls)
         return {name: r for name, r in pairs if isinstance(name, str)}
 
     def keyed(self, cls) -> dict:
         """Key -> wanted object of a type."""
-        return {r.key: r for r in self._wanted if type(r) is cls}
+        return {r.key: r for r in self._wanted if r.__class__ is cls}
 
     def asked(self, cls) -> set[str]:
         """Fields that any wanted object of the type gives: what nobody asks needs no read."""
-        return {name for r in self._wanted if type(r) is cls
+        return {name for r in self._wanted if r.__class__ is cls
                 for name in cls.attrs if getattr(r, name) is not None}
 
     def of(self, cls) -> Listing:
         """The listing of a type, read at the first request."""
-        with self._guard:
-            lock = self._locks[cls]
-        with lock:
+        with self._locks.setdefault(cls, threading.Lock()):
             if cls not in self._listings:
                 self._listings[cls] = Listing(cls, cls.fetch(self), self.owner)
             return self._listings[cls]

@@ -302,6 +302,7 @@ def test_destroy_waits_until_what_is_leaving_is_gone(world):
     world.delete(world.ours("cluster")[0]["Id"])
     outcomes, events = applied(world, role, cluster, removal=True)
     assert {o.state for o in outcomes.values()} == {"done"} and events[-1][2] > 800
+    assert outcomes[f"{cluster.key} (delete cluster-2)"].seconds > 100
 
 
 def test_what_somebody_else_hangs_on_keeps_a_removal_back(world):
