@@ -117,7 +117,7 @@ options:
   plan_file:
     description:
       - Where to write the plan as JSON. It holds no secret, for no plan does.
-      - With C(connection: local), a relative path begins where Ansible was started.
+      - On the connection C(local) a relative path begins where Ansible was started.
     type: path
 requirements:
   - python >= 3.11

@@ -18,7 +18,6 @@ from .stage import Stage
 from .works import network_create, network_noop, pingvas_latency, pingvas_noop
 
 
-
 def engine(stage: Stage):
     """The engine alone, with toy resources."""
     found = sizes(min(stage.runs, 3))

@@ -133,8 +133,8 @@ class Terraform:
     def __init__(self, stage: Stage, parts: tuple):
         self.folder = stage.folder / f"terraform-{parts[-1]}"
         self.folder.mkdir()
-        for source in (HERE / "peers" / "terraform", *(HERE / "peers" / "terraform" / p
-                                                      for p in parts)):
+        peer = HERE / "peers" / "terraform"
+        for source in (peer, *(peer / part for part in parts)):
             for path in source.glob("*.tf"):
                 shutil.copy(path, self.folder)
         settings = stage.folder / "terraformrc"

@@ -1,4 +1,6 @@
 # Copyright: groundwork.aws contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What shows the plan of the module `stack` shows it here too."""
-from ansible_collections.groundwork.aws.plugins.action.stack import ActionModule  # noqa: F401
+from ansible_collections.groundwork.aws.plugins.action.stack import ActionModule
+
+__all__ = ["ActionModule"]

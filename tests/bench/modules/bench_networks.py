@@ -1,4 +1,3 @@
-#!/usr/bin/python
 # Copyright: groundwork.aws contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The module `stack` with many networks: network01, network02, ... instead of one.
