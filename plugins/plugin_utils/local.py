@@ -22,14 +22,14 @@ PROCESS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "process.py")
 
 
 def possible(action, task_vars: dict) -> bool:
-    """Whether the module would run here, as this user, with this Python."""
+    """Whether a collection's module would run here, as this user, with this Python."""
     task, connection = action._task, action._connection
     elsewhere = connection.transport != "local" or task.delegate_to or task.async_val \
         or getattr(connection, "become", None) or constants.DEFAULT_KEEP_REMOTE_FILES
     if elsewhere:
         return False
     python = action._templar.template(task_vars.get("ansible_python_interpreter", ""))
-    return python == sys.executable
+    return python == sys.executable and _imported_by(action).startswith("ansible_collections.")
 
 
 def execute(action, task_vars: dict) -> dict:
