@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -71,6 +72,7 @@ def measured(stage: Stage, name: str) -> list[table.Row]:
 
 def main() -> int:
     options, about, rows = arguments(), table.machine(), []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the lab goes with us
     with tempfile.TemporaryDirectory(prefix="groundwork-bench-") as folder:
         stage = Stage(Path(folder), options.runs, lambda text: print(text, flush=True))
         try:
