@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from .engine.plan import Change, Plan
-from .engine.resource import KEY, OWNER, field_names, search, unknown_keys
+from .engine.resource import field_names, search, unknown_keys
 
 
 def plain(value):

@@ -80,7 +80,7 @@ def stacks(draw, most: int = 8) -> list[Item]:
         refs = {}
         for name, target in SHAPES[cls][0].items():
             if isinstance(target, list):
-                refs[name] = [pick(BY_NAME[target[0]]) for _ in range(draw(st.integers(0, 2)))]
+                refs[name] = [pick(BY_NAME[target[0]]) for _turn in range(draw(st.integers(0, 2)))]
                 refs[name] = sorted(set(refs[name]))
             elif not target.startswith("?"):
                 refs[name] = pick(BY_NAME[target])
@@ -97,7 +97,7 @@ def stacks(draw, most: int = 8) -> list[Item]:
             return draw(st.sampled_from(there))
         return add(cls)
 
-    for _ in range(draw(st.integers(1, most))):
+    for _turn in range(draw(st.integers(1, most))):
         if len(items) < most:
             add(draw(st.sampled_from(list(SHAPES))))
     return items

@@ -90,7 +90,7 @@ def test_the_retry_rule(kind, verb):
         world.put("net", tags(NET), Cidr=1, Dns=True)
     wanted = [] if verb == "delete" else [net(dns=verb == "create" or False)]
     outcomes, _events = applied(world, *wanted, prune=True)
-    (outcome,) = outcomes.values()
+    outcome = next(iter(outcomes.values()))
     again = RULES[kind][("create", "update", "delete").index(verb)]
     if again is None:  # gone already
         assert (outcome.state, world.asked) == ("done", 1)
@@ -309,7 +309,7 @@ def test_what_somebody_else_hangs_on_keeps_a_removal_back(world):
     applied(world, net())
     world.put("host", {}, Net=world.ours("net")[0]["Id"])
     outcomes, _events = applied(world, net(), removal=True)
-    (outcome,) = outcomes.values()
+    outcome = next(iter(outcomes.values()))
     assert outcome.state == "failed" and "host-2 holds net-1" in outcome.why
 
 

@@ -92,7 +92,7 @@ def test_a_replaced_disk_is_a_loss_of_data(world):
 
 
 def test_two_objects_with_one_key_are_an_error_that_names_both(world):
-    ids = [world.put("net", tags(NET), Cidr=1) for _ in range(2)]
+    ids = [world.put("net", tags(NET), Cidr=1) for _turn in range(2)]
     assert f"plan {NET}: {ids[0]} and {ids[1]} both carry this key" in refusal(
         world, made(toys.Net, NET, cidr=1))
 
@@ -287,8 +287,8 @@ def test_a_lookup_of_what_this_graph_makes_is_the_resource_itself(world):
 def test_facts_are_found_by_their_identity(world):
     image = world.put("image", Name="debian")
     net = host_of(world)
-    wanted = made(toys.Host, HOST, net=net, image=toys.Image(key="fact/image/debian",
-                                                            name="debian"))
+    debian = toys.Image(key="fact/image/debian", name="debian")
+    wanted = made(toys.Host, HOST, net=net, image=debian)
     assert one(world, net, wanted).changed == {"image": ("a", image)}
 
 
