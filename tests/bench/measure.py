@@ -1,6 +1,6 @@
 # Copyright: groundwork.aws contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whole processes, timed: wall clock, processor time and memory of each run."""
+"""Whole processes, timed: wall clock, processor time and memory."""
 from __future__ import annotations
 
 import os
@@ -26,7 +26,6 @@ class Sample:
 
     seconds: float
     cpu: float  # seconds of all processors together, user and system
-    megabytes: float  # of the largest process
     calls: int = 0  # requests that reached the lab
 
 
@@ -84,8 +83,7 @@ def once(command: Command, lab=None) -> Sample:
             output.seek(0)
             raise Failed(f"{command.name} ended with {process.returncode}:\n"
                          f"{output.read()[-3000:]}")
-    return Sample(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024,
-                  lab.calls()["calls"] if lab else 0)
+    return Sample(seconds, usage.ru_utime + usage.ru_stime, lab.calls()["calls"] if lab else 0)
 
 
 def largest_below(command: Command) -> float:
@@ -128,6 +126,5 @@ def alternate(commands: list[Command], runs: int, lab=None, say=print) -> dict[s
             sample = once(command, lab)
             found[command.name].samples.append(sample)
             say(f"  {turn + 1}/{runs} {command.name}: {sample.seconds:.2f} s, "
-                f"processor {sample.cpu:.2f} s, {sample.megabytes:.0f} MB"
-                + (f", {sample.calls} calls" if lab else ""))
+                f"processor {sample.cpu:.2f} s, {sample.calls} calls")
     return found

@@ -39,9 +39,14 @@ def numbered(name: str) -> SimpleNamespace:
     return SimpleNamespace(SPEC=network.SPEC, build=build)
 
 
-def main():
+def components() -> dict:
+    """network01, network02, ..."""
     names = [f"network{n:02}" for n in range(1, MOST + 1)]
-    stack_module({name: numbered(name) for name in names})
+    return {name: numbered(name) for name in names}
+
+
+def main():
+    stack_module(components())
 
 
 if __name__ == "__main__":
