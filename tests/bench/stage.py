@@ -10,6 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import boto3
 import yaml
 
 from lab.launcher import Launcher
@@ -36,7 +37,14 @@ class LabProcess:
         self.endpoint = self.launcher.start()["endpoint"]
 
     def reset(self) -> None:
+        """Empty accounts, each asked once: the emulator takes long to make one, AWS does not."""
         self.launcher.ask("POST", "reset")
+        for account in (ACCOUNT, TERRAFORM, AMAZON):
+            for service, read in (("ec2", "describe_vpcs"), ("iam", "list_roles")):
+                client = boto3.client(service, region_name="us-east-1", endpoint_url=self.endpoint,
+                                      aws_access_key_id=f"LAB0{account}",
+                                      aws_secret_access_key="emulated-secret-key")
+                getattr(client, read)()
 
     def set(self, **settings) -> None:
         self.launcher.ask("PUT", "settings", settings)
