@@ -18,6 +18,7 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.groundwork.aws.plugins.module_utils import run
 from ansible_collections.groundwork.aws.plugins.module_utils.components.registry import COMPONENTS
+from ansible_collections.groundwork.aws.plugins.module_utils.engine.resource import KEY
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.wait import Clock
 
 from lab.aws import Lab
@@ -89,6 +90,11 @@ class World:
         """
         return {(kind, name) for kind, name in self.objects() - self.before
                 if not str(name).startswith("groundwork-leases-") and "snapshot" not in kind}
+
+    def keys(self) -> set:
+        """The key tags of everything in the account."""
+        return {item["tags"].get(KEY) for items in self.lab.inventory().values() for item in items
+                if not item["gone"]}
 
     def session(self, **options):
         """A boto3 session that talks to the lab in this process."""

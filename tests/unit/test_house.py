@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.groundwork.aws.plugins.module_utils.components.registry import COMPONENTS
 
 ROOT = Path(__file__).parents[2]
 UTILS = ROOT / "plugins" / "module_utils"
@@ -155,6 +156,18 @@ def test_tasks_and_playbooks_are_short():
         assert len(path.read_text().splitlines()) <= 80, path
     for path in (ROOT / "playbooks").glob("*.yml"):
         assert len(path.read_text().splitlines()) < 60, path
+
+
+def test_components_are_known_everywhere():
+    modules = {p.stem for p in (ROOT / "plugins" / "modules").glob("*.py")} \
+        - {"stack", "stack_info"}
+    role = ROOT / "roles" / "stack"
+    specs = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())
+    options = specs["argument_specs"]["main"]["options"]
+    known = yaml.safe_load((role / "vars" / "main.yml").read_text())["stack_known"]
+    cases = {p.stem for p in (ROOT / "tests" / "plans").glob("*.yml")} - {"bad_input", "rules"}
+    assert set(COMPONENTS) == modules == set(known) == cases == {
+        name for name, option in options.items() if "Options of M(" in option["description"]}
 
 
 def test_every_module_has_its_action_and_group():

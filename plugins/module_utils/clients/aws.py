@@ -177,7 +177,8 @@ class Aws:
     def tagged(self, kind: str) -> dict[str, dict]:
         """ARN -> tags of what the tagging API knows of the stack: a second opinion, it is late.
 
-        `kind` is a resource type such as "s3:bucket"; empty asks for all. Asked once per run.
+        `kind` is a resource type such as "kms:key", a service whose ARNs name no type, such as
+        "s3", or empty for all. Asked once per run.
         """
         with self._tagged_lock:
             if self._tagged is None:
@@ -190,8 +191,8 @@ class Aws:
 
 
 def _is_kind(arn: str, kind: str) -> bool:
-    """Whether an ARN is of a resource type; S3 ARNs do not name theirs."""
+    """Whether an ARN is of a service, and of the resource type where one is given."""
     service, _colon, resource = kind.partition(":")
     parts = arn.split(":", 5)
     return not kind or (parts[2] == service and
-                        (service == "s3" or re.split("[:/]", parts[5])[0] == resource))
+                        (not resource or re.split("[:/]", parts[5])[0] == resource))

@@ -82,7 +82,7 @@ class Bucket(Declared):
     def fetch(cls, scan):
         """The wanted buckets and those that the tagging API knows, with what is asked of each."""
         api, wanted, keys = scan.api, scan.named(cls), scan.keyed(cls)
-        late = {arn.split(":::")[1]: tags for arn, tags in api.tagged("s3:bucket").items()}
+        late = {arn.split(":::")[1]: tags for arn, tags in api.tagged("s3").items()}
         partition = api.session.get_partition_for_region(api.region)
         found = {name: {"Name": name, "Arn": f"arn:{partition}:s3:::{name}",
                         "Tags": late.get(name)} for name in sorted({*wanted, *late})}

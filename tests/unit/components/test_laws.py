@@ -4,12 +4,19 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.groundwork.aws.plugins.module_utils.engine.plan import kind_of
+from ansible_collections.groundwork.aws.plugins.module_utils.run import concrete
 from tests.world import World, actions, cases, changed
 
 pytestmark = pytest.mark.laws
 CASES = [pytest.param(case, id=name) for name, case in cases() if "options" in case]
 CHANGES = [pytest.param(case, change, id=f"{name}, {'.'.join(map(str, change['path'][1:]))}")
            for name, case in cases() if "options" in case for change in case.get("change", ())]
+
+
+def test_kinds_are_told_apart():
+    """What is left over is found by the middle of its key."""
+    assert len({kind_of(cls) for cls in concrete()}) == len(concrete())
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -22,6 +29,10 @@ def test_a_life(case):
     made = world.run(options)
     assert actions(made) == actions(plan), "not what check mode announced"
     assert set(made["results"]) == set(actions(plan))
+    types = {cls.__name__: cls for cls in concrete()}
+    assert all(c["key"].split("/")[1] == kind_of(types[c["type"]]) for c in made["plan"])
+    assert {c["key"] for c in made["plan"] if types[c["type"]].tags_path} <= world.keys(), \
+        "the lab's inventory does not show it"
     again = world.run(options)
     assert (actions(again), again["changed"], world.writes()) == ({}, False, [])
     assert not again["left_over"]
