@@ -4,9 +4,6 @@
 from __future__ import annotations
 
 import difflib
-import json
-import os
-import signal
 
 try:
     import boto3
@@ -19,17 +16,16 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argu
 
 from .clients.aws import Aws
 from .clients.errors import boto
-from .clients.lease import Lease
+from .clients.lease import Bucket, Lease
 from .components.context import Stack
-from .engine.apply import Run
 from .engine.errors import Failure, Refused
-from .engine.graph import remaining
-from .engine.plan import Plan, Policy, destroy, kind_of, plan
+from .engine.plan import Policy, destroy, kind_of, plan
 from .engine.resource import KEY, Lookup, Resource, field_types, jmespath
 from .engine.scan import Scan
 from .engine.wait import Clock
 from . import report, validate
 from .options import checked, nearest
+from .session import Session, carry_out
 
 COMMON = dict(
     product=dict(type="str", required=True),
@@ -49,7 +45,6 @@ COMMON = dict(
 )
 UNLISTED = ("role", "managed_policy", "instance_profile", "oidc_provider")  # no tagging API for IAM
 TYPES = __name__.rpartition(".")[0] + ".types."
-PROGRESS = "GROUNDWORK_PROGRESS"  # a file that the action plugin reads while the module runs
 
 
 def component_module(name: str, component) -> None:
@@ -81,23 +76,7 @@ def execute(module: AnsibleModule, components: dict, given: dict) -> None:
     for found, library in ((boto3, "boto3"), (jmespath, "jmespath")):
         if found is None:
             module.fail_json(msg=missing_required_lib(library))
-    try:
-        _writable(module.params["plan_file"])
-        result = Session(module, components, given).converge()
-    except Refused as refused:
-        module.fail_json(msg="\n".join(refused.problems), problems=refused.problems)
-    except Failure as failure:
-        module.fail_json(msg=str(failure), problems=[str(failure)])
-    if result.pop("failed_steps"):
-        module.fail_json(**result)
-    module.exit_json(**result)
-
-
-def _writable(path: str | None) -> None:
-    if path:
-        folder = os.path.dirname(os.path.abspath(path))
-        if os.path.isdir(path) or not os.access(path if os.path.exists(path) else folder, os.W_OK):
-            raise Refused([f"plan_file: {path} cannot be written"])
+    carry_out(module, lambda: StackSession(module, components, given))
 
 
 def concrete(cls=Resource) -> list:
@@ -150,14 +129,15 @@ def info_module(_components: dict) -> None:
                      **report.inventory(scan, types))
 
 
-class Session:
+class StackSession(Session):
     """One run of a module for one stack."""
 
     def __init__(self, module: AnsibleModule, components: dict, given: dict):
-        self.module, self.params, self.components = module, module.params, components
-        self.clock = Clock()
+        super().__init__(module, Clock())
+        self.components = components
         self.api = connect(module, self.clock)
         self.stack = self._stack()
+        self.name = self.owner = self.stack.id
         self.validator = validate.Validator(module, self.stack)
         self.resources = self._build(given)
 
@@ -193,27 +173,23 @@ class Session:
             raise Refused(refused + problems)
         return resources
 
-    def converge(self) -> dict:
-        """The result of the module."""
+    def converge(self):
         services = (getattr(type(r), "service", "") for r in self.resources)
         self.api.prepare(dict.fromkeys(["sts", *filter(None, services)]))
         self._guard()
-        current = self._plan()
+        return super().converge()
+
+    def checked(self, current):
         self.validator.plan(current, self.api)
-        self._write_plan(current)
-        lease, outcomes = None, {}
-        if current.steps and not self.module.check_mode:
-            self.api.read_only = False
-            lease = Lease(self.api, self._bucket(), self.stack.id, self.params["lease_takeover"])
-            lease.take()
-        try:
-            if lease:
-                current = self._plan()  # again, now that nobody else changes anything
-                outcomes = self._apply(current, lease)
-        finally:
-            if lease:
-                lease.release()
-        return self._result(current, outcomes)
+
+    def lease(self):
+        default = f"groundwork-leases-{self.stack.account_id}-{self.stack.region}"
+        store = Bucket(self.api, self.params["lease_bucket"] or default, self.stack.id)
+        return Lease(store, self.stack.id, self.clock, self.params["lease_takeover"])
+
+    def result(self, current, outcomes):
+        return dict(super().result(current, outcomes),
+                    findings=[f.as_dict() for f in self.validator.found])
 
     def _guard(self) -> None:
         """Refuses credentials of another account, and a removal that is not confirmed."""
@@ -225,12 +201,8 @@ class Session:
         if problems:
             raise Refused(problems)
 
-    def _bucket(self) -> str:
-        default = f"groundwork-leases-{self.stack.account_id}-{self.stack.region}"
-        return self.params["lease_bucket"] or default
-
-    def _plan(self) -> Plan:
-        scan = Scan(self.api, self.stack.id, self.resources)
+    def plan(self):
+        scan = self.scan()
         alone = len(self.components) == 1
         policy = Policy(prune=self.params["prune"], adopt=tuple(self.params["adopt"]),
                         allow_replace=tuple(self.params["allow_replace"]),
@@ -253,79 +225,7 @@ class Session:
         unlisted = [kinds[k] for k in UNLISTED if k in kinds and len(self.components) > 1]
         return [*members, *unlisted, *(kinds[s] for s in sorted(strays) if s in kinds)]
 
-    def _apply(self, current: Plan, lease: Lease) -> dict:
-        run = Run(current, Scan(self.api, self.stack.id, self.resources), self.clock)
-        reasons = []
-        lease.lost = lambda reason: (reasons.append(str(reason)), run.stop.set())
-        run.told = Progress(current, self._facts(current), self.clock)
-        before = {s: signal.signal(s, lambda *_args: run.stop.set())
-                  for s in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            outcomes = run.go()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-        current.lives = run.steps.lives
-        if reasons:
-            raise Refused(reasons)
-        return outcomes
-
-    def _write_plan(self, current: Plan) -> None:
-        if self.params["plan_file"]:
-            with open(self.params["plan_file"], "w", encoding="utf-8") as file:
-                json.dump(self._facts(current), file, indent=2)
-
-    def _facts(self, current: Plan) -> dict:
-        """What is known of a plan before it is carried out."""
-        return dict(stack=self.stack.id, plan=report.changes(current), summary=current.summary,
-                    left_over=[c.key for c in current.left_over], calls=self.api.counts,
-                    expected_seconds=round(current.seconds))
-
-    def _result(self, current: Plan, outcomes: dict) -> dict:
-        changes = [c for c in current.changes if c.action != "keep"]
-        failed = {s: o for s, o in outcomes.items() if o.state != "done"}
-        result = dict(
-            self._facts(current), changed=bool(current.steps), outputs=report.outputs(current),
-            findings=[f.as_dict() for f in self.validator.found],
-            failed_steps=bool(failed),
-            results={s: {"state": o.state, "why": o.why, "seconds": round(o.seconds, 1)}
-                     for s, o in outcomes.items()})
-        if self.module._diff:
-            result["diff"] = [report.difference(c) for c in changes]
-        if failed:
-            result["msg"] = report.failures(current, failed)
-            result["problems"] = result["msg"].splitlines()
-        return result
-
 
 def _config(options: dict):
     from botocore.config import Config  # here: the import check of ansible-test has no botocore
     return Config(**options)
-
-
-class Progress:
-    """Tells the action plugin, through a file, the plan, what starts and ends, and what is left."""
-
-    def __init__(self, current: Plan, result: dict, clock: Clock):
-        self.path, self.clock = os.environ.get(PROGRESS), clock
-        self.changes = {c.step: c for c in current.steps}
-        self.ways = remaining(current.after, {s: c.seconds for s, c in self.changes.items()})
-        self.open, self.begun = set(self.changes), {}
-        self._write(result)
-
-    def __call__(self, step: str, outcome) -> None:
-        change, now = self.changes[step], self.clock.now()
-        if outcome:
-            self.open.discard(step)
-        else:
-            self.begun[step] = now
-        left = max((self.ways[s] - (now - self.begun.get(s, now)) for s in self.open), default=0)
-        self._write(dict(key=change.key, action=change.action, expected_seconds=change.seconds,
-                         state=outcome.state if outcome else "started", left=left,
-                         seconds=outcome.seconds if outcome else 0, steps=len(self.changes),
-                         done=len(self.changes) - len(self.open)))
-
-    def _write(self, event: dict) -> None:
-        if self.path:
-            with open(self.path, "a", encoding="utf-8") as file:
-                file.write(json.dumps(event) + "\n")

@@ -13,7 +13,7 @@ from ansible.utils.display import Display
 from ansible_collections.groundwork.aws.plugins.plugin_utils import local
 from ansible_collections.groundwork.aws.plugins.plugin_utils.tree import counts, progress, tree
 
-PROGRESS = "GROUNDWORK_PROGRESS"  # where module_utils/run.py writes its events
+PROGRESS = "GROUNDWORK_PROGRESS"  # where module_utils/session.py writes its events
 LONG = 5.0  # seconds; shorter steps are told when they end only
 display = Display()
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 from unittest.mock import patch
 
-from ansible_collections.groundwork.aws.plugins.module_utils import run
+from ansible_collections.groundwork.aws.plugins.module_utils import session
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.graph import expected
 from lab.timing import DURATIONS
 
@@ -50,7 +50,7 @@ class Clock(ThreadedClock):
         return found
 
 
-class Recorded(run.Run):
+class Recorded(session.Run):
     """Keeps the plan that is carried out."""
 
     plans = []
@@ -90,7 +90,7 @@ def makespan(_stage):
     refused = count_refusals(place.lab)
     Recorded.plans.clear()
     begun = clock.now()
-    with patch.object(world, "Quick", lambda: clock), patch.object(run, "Run", Recorded):
+    with patch.object(world, "Quick", lambda: clock), patch.object(session, "Run", Recorded):
         result = place.run(world.stack(STACK))
     if result["failed"]:
         raise Failed(f"{STACK}: {result['msg']}")

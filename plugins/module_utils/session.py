@@ -1,0 +1,161 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One run of a module: plan, and unless in check mode the lease, the plan again, and its steps."""
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+from .clients.lease import Lease
+from .engine.apply import Run
+from .engine.errors import Failure, Refused
+from .engine.graph import remaining
+from .engine.plan import Plan
+from .engine.scan import Scan
+from .engine.wait import Clock
+from . import report
+
+PROGRESS = "GROUNDWORK_PROGRESS"  # a file that the action plugin reads while the module runs
+
+
+def carry_out(module, make) -> None:
+    """Ends the module with the result of the session that `make()` returns, or with its failure."""
+    try:
+        _writable(module.params["plan_file"])
+        result = make().converge()
+    except Refused as refused:
+        module.fail_json(msg="\n".join(refused.problems), problems=refused.problems)
+    except Failure as failure:
+        module.fail_json(msg=str(failure), problems=[str(failure)])
+    if result.pop("failed_steps"):
+        module.fail_json(**result)
+    module.exit_json(**result)
+
+
+def _writable(path: str | None) -> None:
+    if path:
+        folder = os.path.dirname(os.path.abspath(path))
+        if os.path.isdir(path) or not os.access(path if os.path.exists(path) else folder, os.W_OK):
+            raise Refused([f"plan_file: {path} cannot be written"])
+
+
+class Session:
+    """What all runs have in common; a subclass says what is wanted, read, and locked."""
+
+    name = ""  # of the stack, as results tell it
+    owner = ""  # whose objects are looked through
+
+    def __init__(self, module, clock: Clock):
+        self.module, self.params, self.clock = module, module.params, clock
+        self.api, self.resources = None, []
+
+    def plan(self) -> Plan:
+        """The plan by what is there now."""
+        raise NotImplementedError
+
+    def checked(self, current: Plan) -> None:
+        """Raises `Refused` when facts speak against the plan."""
+
+    def lease(self) -> Lease:
+        """The lock that keeps other runs away."""
+        raise NotImplementedError
+
+    def ended(self, current: Plan, outcomes: dict) -> None:
+        """What is written down after the steps, under the lease."""
+
+    def scan(self) -> Scan:
+        """A reading of what is there."""
+        return Scan(self.api, self.owner, self.resources)
+
+    def converge(self) -> dict:
+        """The result of the module."""
+        current = self.plan()
+        self.checked(current)
+        self._write_plan(current)
+        lease, outcomes = None, {}
+        if current.steps and not self.module.check_mode:
+            self.api.read_only = False
+            lease = self.lease()
+            lease.take()
+        try:
+            if lease:
+                current = self.plan()  # again, now that nobody else changes anything
+                outcomes = self._apply(current, lease)
+                self.ended(current, outcomes)
+        finally:
+            if lease:
+                lease.release()
+        return self.result(current, outcomes)
+
+    def _apply(self, current: Plan, lease: Lease) -> dict:
+        run = Run(current, self.scan(), self.clock)
+        reasons = []
+        lease.lost = lambda reason: (reasons.append(str(reason)), run.stop.set())
+        run.told = Progress(current, self.facts(current), self.clock)
+        before = {s: signal.signal(s, lambda *_args: run.stop.set())
+                  for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            outcomes = run.go()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        current.lives = run.steps.lives
+        if reasons:
+            raise Refused(reasons)
+        return outcomes
+
+    def _write_plan(self, current: Plan) -> None:
+        if self.params["plan_file"]:
+            with open(self.params["plan_file"], "w", encoding="utf-8") as file:
+                json.dump(self.facts(current), file, indent=2)
+
+    def facts(self, current: Plan) -> dict:
+        """What is known of a plan before it is carried out."""
+        return dict(stack=self.name, plan=report.changes(current), summary=current.summary,
+                    left_over=[c.key for c in current.left_over], calls=self.api.counts,
+                    expected_seconds=round(current.seconds))
+
+    def result(self, current: Plan, outcomes: dict) -> dict:
+        """What the module returns."""
+        changes = [c for c in current.changes if c.action != "keep"]
+        failed = {s: o for s, o in outcomes.items() if o.state != "done"}
+        result = dict(
+            self.facts(current), changed=bool(current.steps), outputs=report.outputs(current),
+            failed_steps=bool(failed),
+            results={s: {"state": o.state, "why": o.why, "seconds": round(o.seconds, 1)}
+                     for s, o in outcomes.items()})
+        if self.module._diff:
+            result["diff"] = [report.difference(c) for c in changes]
+        if failed:
+            result["msg"] = report.failures(current, failed)
+            result["problems"] = result["msg"].splitlines()
+        return result
+
+
+class Progress:
+    """Tells the action plugin, through a file, the plan, what starts and ends, and what is left."""
+
+    def __init__(self, current: Plan, result: dict, clock: Clock):
+        self.path, self.clock = os.environ.get(PROGRESS), clock
+        self.changes = {c.step: c for c in current.steps}
+        self.ways = remaining(current.after, {s: c.seconds for s, c in self.changes.items()})
+        self.open, self.begun = set(self.changes), {}
+        self._write(result)
+
+    def __call__(self, step: str, outcome) -> None:
+        change, now = self.changes[step], self.clock.now()
+        if outcome:
+            self.open.discard(step)
+        else:
+            self.begun[step] = now
+        left = max((self.ways[s] - (now - self.begun.get(s, now)) for s in self.open), default=0)
+        self._write(dict(key=change.key, action=change.action, expected_seconds=change.seconds,
+                         state=outcome.state if outcome else "started", left=left,
+                         seconds=outcome.seconds if outcome else 0, steps=len(self.changes),
+                         done=len(self.changes) - len(self.open)))
+
+    def _write(self, event: dict) -> None:
+        if self.path:
+            with open(self.path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(event) + "\n")
