@@ -1,6 +1,6 @@
 # Copyright: groundwork.aws contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The lock of a stack or a set: a record written on a condition, so that exactly one writer wins."""
+"""The lock of a stack or a set: a record written on a condition, so that one writer wins."""
 from __future__ import annotations
 
 import datetime
