@@ -47,10 +47,28 @@ UNLISTED = ("role", "managed_policy", "instance_profile", "oidc_provider")  # no
 TYPES = __name__.rpartition(".")[0] + ".types."
 
 
+class Module(AnsibleModule):
+    """A module that words what is wrong with its options as a stack does, all of it at once."""
+
+    def __init__(self, name: str, spec: dict, named: dict | None = None):
+        spec = {**aws_argument_spec(), **spec}
+        self._checks = name, spec, named
+        super().__init__(spec, supports_check_mode=True)
+        self._checks = None
+
+    def fail_json(self, msg, **result):
+        """While Ansible checks the options, its first complaint becomes every problem."""
+        if self._checks:
+            name, spec, named = self._checks
+            given = {k: v for k, v in self.params.items() if v is not None}
+            result["problems"] = checked(name, given, spec, named)[1] or [msg]
+            msg = "\n".join(result["problems"])
+        super().fail_json(msg=msg, **result)
+
+
 def component_module(name: str, component) -> None:
     """main() of the module of one component."""
-    module = AnsibleModule({**aws_argument_spec(), **COMMON, **component.SPEC},
-                           supports_check_mode=True)
+    module = Module(name, {**COMMON, **component.SPEC}, getattr(component, "NAMED", None))
     given = {option: module.params[option] for option in component.SPEC}
     execute(module, {name: component}, {name: {k: v for k, v in given.items() if v is not None}})
 
@@ -59,7 +77,7 @@ def stack_module(components: dict) -> None:
     """main() of the module that converges all components of a stack in one graph."""
     parts = dict(components=dict(type="dict", required=True),
                  variables=dict(type="list", elements="str", default=[]))
-    module = AnsibleModule({**aws_argument_spec(), **COMMON, **parts}, supports_check_mode=True)
+    module = Module("stack", {**COMMON, **parts})
     given = module.params["components"]
     problems = [f"{name}: unknown component{nearest(name, components)}"
                 for name in given if name not in components]
@@ -115,7 +133,7 @@ def guard_account(api: Aws, wanted: str | None) -> list[str]:
 def info_module(_components: dict) -> None:
     """main() of the module that tells what a stack has; the components bring the types."""
     spec = {name: COMMON[name] for name in ("product", "environment", "aws_account_id")}
-    module = AnsibleModule({**aws_argument_spec(), **spec}, supports_check_mode=True)
+    module = Module("stack_info", spec)
     try:
         api = connect(module, Clock())
         problems = guard_account(api, module.params["aws_account_id"])

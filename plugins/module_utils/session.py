@@ -123,8 +123,8 @@ class Session:
         result = dict(
             self.facts(current), changed=bool(current.steps), outputs=report.outputs(current),
             failed_steps=bool(failed),
-            results={s: {"state": o.state, "why": o.why, "seconds": round(o.seconds, 1)}
-                     for s, o in outcomes.items()})
+            outcomes={s: {"state": o.state, "why": o.why, "seconds": round(o.seconds, 1)}
+                      for s, o in outcomes.items()})
         if self.module._diff:
             result["diff"] = [report.difference(c) for c in changes]
         if failed:

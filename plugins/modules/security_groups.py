@@ -136,7 +136,7 @@ expected_seconds:
   description: How long the whole run usually takes.
   returned: whenever a plan could be made
   type: int
-results:
+outcomes:
   description:
     - What became of each change, by its step; empty in check mode. Each has C(state) (V(done),
       V(failed) or V(skipped)), C(why) and C(seconds).

@@ -39,7 +39,7 @@ class ActionModule(ActionBase):
             finally:
                 end.set()
                 reader.join()
-        if result.get("results"):
+        if result.get("outcomes"):
             display.display(f"stack {result['stack']}: {counts({**result, 'ahead': False})}")
         elif "plan" in result:
             display.display(tree(result))

@@ -97,7 +97,7 @@ def makespan(_stage):
     seconds, plan = clock.now() - begun, Recorded.plans[-1]
     path = expected(plan.after, {c.step: least(c) for c in plan.steps})
     title = f"{STACK} ({len(plan.steps)} resources) with AWS's durations"
-    slowest = sorted(((o["seconds"], s) for s, o in result["results"].items()), reverse=True)[:5]
+    slowest = sorted(((o["seconds"], s) for s, o in result["outcomes"].items()), reverse=True)[:5]
     yield Row(title, f"{seconds:.0f} s", f"critical path {path:.0f} s", f"{seconds / path:.3f}x",
               f"at most {LIMIT:g} x the critical path", seconds <= LIMIT * path,
               {"seconds": seconds, "path": path, "slowest": slowest})

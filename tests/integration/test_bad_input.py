@@ -3,6 +3,7 @@
 """Bad input and bad circumstances: a clear message, a failure, and no write to AWS."""
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -10,7 +11,10 @@ import threading
 import boto3
 import pytest
 import yaml
-from tests.world import ACCOUNT, PLANS, STACK, World, actions
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.groundwork.aws.plugins.module_utils import run
+from ansible_collections.groundwork.aws.plugins.module_utils.components.registry import COMPONENTS
+from tests.world import ACCOUNT, PLANS, REGION, STACK, World, actions, patched
 
 NETWORK = {"network": {"cidr_block": "10.0.0.0/16", "availability_zones": ["us-east-1a"]}}
 ZONES = {"network": {"cidr_block": "10.0.0.0/16",
@@ -34,6 +38,31 @@ def refused(world: World, options: dict, *says: str, writes: int = 0, **params) 
 @pytest.mark.parametrize("case", [pytest.param(c, id=c["name"]) for c in OPTIONS])
 def test_options(case):
     refused(World(), case["options"], *case["says"])
+
+
+def ran(main, given: dict, capsys) -> dict:
+    """What a module prints that Ansible gives these arguments."""
+    with patch_module_args(given), patched(World()), pytest.raises(SystemExit):
+        main()
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, id=c["name"]) for c in OPTIONS])
+def test_options_of_a_component_alone(case, capsys):
+    """Its own module says the same as the stack's."""
+    ((name, options),) = case["options"].items()
+    given = dict(product="acme", environment="test", region=REGION, aws_account_id=ACCOUNT)
+    alone = ran(lambda: run.component_module(name, COMPONENTS[name]), {**given, **options}, capsys)
+    assert alone["failed"] and alone["msg"].splitlines() == alone["problems"]
+    assert sorted(alone["problems"]) == sorted(refused(World(), case["options"])["problems"])
+
+
+@pytest.mark.parametrize(("name", "main"), [
+    ("stack", run.stack_module), ("stack_info", run.info_module)])
+def test_options_of_the_module_itself(name, main, capsys):
+    given = dict(product="acme", enviroment="test")
+    assert set(ran(lambda: main(COMPONENTS), given, capsys)["problems"]) >= {
+        f"{name}.enviroment: unknown option; did you mean environment?"}
 
 
 def test_wrong_account():
@@ -66,8 +95,8 @@ def test_no_permission_for_one_write_names_the_action_and_goes_on_elsewhere():
     world = World(deny={"*": ["ec2:CreateSubnet"]})
     result = refused(world, NETWORK, "create network/subnet/private-a: UnauthorizedOperation",
                      "ec2:CreateSubnet", "not done because of that", writes=99)
-    assert result["results"]["network/internet_gateway/main"]["state"] == "done"
-    assert result["results"]["network/route_table_association/private-a"]["state"] == "skipped"
+    assert result["outcomes"]["network/internet_gateway/main"]["state"] == "done"
+    assert result["outcomes"]["network/route_table_association/private-a"]["state"] == "skipped"
 
 
 def test_endpoint_unreachable():
@@ -110,7 +139,7 @@ def test_quota_exceeded_in_the_middle():
     world = World(quotas={"internet_gateways": 0})  # one that the validator does not ask for
     result = refused(world, NETWORK, "create network/internet_gateway/main: "
                      "InternetGatewayLimitExceeded", writes=99)
-    assert result["results"]["network/subnet/private-a"]["state"] == "done"
+    assert result["outcomes"]["network/subnet/private-a"]["state"] == "done"
     world.lab.set(quotas={})
     assert not world.run(NETWORK)["failed"]
 
@@ -146,7 +175,7 @@ def test_stopped_in_the_middle(number):
     result = world.run(ZONES)
     world.lab.handle = handle
     assert result["failed"] and "stopped" in result["msg"]
-    assert set(result["results"]) == set(result_keys(result))
+    assert set(result["outcomes"]) == set(result_keys(result))
     assert actions(world.run(ZONES))
     assert actions(world.run(ZONES)) == {}
 

@@ -28,7 +28,7 @@ def test_a_life(case):
     assert not world.writes(), "check mode wrote"
     made = world.run(options)
     assert actions(made) == actions(plan), "not what check mode announced"
-    assert set(made["results"]) == set(actions(plan))
+    assert set(made["outcomes"]) == set(actions(plan))
     types = {cls.__name__: cls for cls in concrete()}
     assert all(c["key"].split("/")[1] == kind_of(types[c["type"]]) for c in made["plan"])
     assert {c["key"] for c in made["plan"] if types[c["type"]].tags_path} <= world.keys(), \
