@@ -64,7 +64,7 @@ def create_entry(call):
     if (cluster["name"], arn) in call.store.table("eks.access_entry"):
         raise eks.in_use("The specified access entry resource is already in use on this cluster.")
     if not arn.startswith("arn:aws:iam::") or (
-            ":role/" in arn and f"::{call.account}:" in arn and not kit.role_of(call, arn)):
+            ":role/" in arn and f"::{call.account}:" in arn and not kit.role_usable(call, arn)):
         raise eks.invalid("The specified principalArn is invalid: invalid principal.")
     if kind not in TYPES:
         raise eks.invalid(f"The specified type is invalid: {kind}")

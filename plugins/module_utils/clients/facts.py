@@ -37,6 +37,10 @@ class Facts:
         return None if found is None else {
             name: {f["Location"] for f in found if f["InstanceType"] == name} for name in wanted}
 
+    def roles(self) -> list[str] | None:
+        """ARNs of all roles of the account."""
+        return self._pages("iam", "list_roles", "Roles[].Arn", MaxItems=1000)
+
     def quota(self, service: str, code: str) -> float | None:
         """The applied quota of the account in the region."""
         found = self._pages("service-quotas", "get_service_quota", "[Quota.Value]",

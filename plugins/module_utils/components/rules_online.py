@@ -8,8 +8,9 @@ A stack that stays as it is asks nothing.
 from __future__ import annotations
 
 from . import tables
-from .findings import ERROR, WARNING, View, rule
+from .findings import ERROR, WARNING, View, nearest, rule
 from .rules_nodes import groups, is_spot, minor
+from .rules_references import REFERENCES, walk
 
 RULES: list = []
 CLUSTER = "eks_cluster/cluster/main"
@@ -80,6 +81,21 @@ def type_zones(see: View, facts):
         missing = sorted({*zones} - there)
         if there & {*zones} and missing:
             yield path, f"{', '.join(missing)} do not have {kind}"
+
+
+@rule(RULES, "unknown-role", ERROR, "make it first, or name a role of the component iam_roles")
+def unknown_role(see: View, facts):
+    """An ARN of a role that the account does not have"""
+    changing = {key.split("/")[0] for key in see.creates}
+    asked = [(path, text) for component, options in see.options.items() if component in changing
+             for path, option, text in walk(component, options)
+             if REFERENCES.get(option, [""])[0] == "iam_roles"
+             and f":iam::{see.stack.account_id}:role/" in text]
+    known = facts.roles() if asked else None
+    for path, arn in asked if known is not None else ():
+        if arn not in known:
+            yield (path, f"there is no role {arn}",
+                   nearest(arn, known, "make it first, or name a role of the component iam_roles"))
 
 
 def demands(see: View, facts):

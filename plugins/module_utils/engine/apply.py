@@ -122,18 +122,18 @@ class Steps:
             raise Failure(f"{type(wanted).__name__} cannot change {name}")
         yield from self.attempt(partial(methods[0], wanted, self.api, live),
                                 max(PATIENCE, wanted.seconds.get("create", 1)),
-                                wanted.patience, forgiving)
+                                self.plan.wanted[wanted.key].patience, forgiving)
         return methods[0].updates
 
     def create(self, wanted, old):
         """Creates, looking before every repetition: a lost answer must not make a second one."""
         forgiving, refused = self._young(wanted), 0
+        patterns = self.plan.wanted[wanted.key].patience  # asks what it needs, not plain values
         patience = Patience(self.clock, wanted.seconds.get("create", 1))
         while True:
             try:
                 return (yield from self.attempt(partial(wanted.create, self.api),
-                                                patterns=wanted.patience,
-                                                forgiving=forgiving)) or {}
+                                                patterns=patterns, forgiving=forgiving)) or {}
             except (Ambiguous, Exists, Busy) as failure:
                 pause, turns = patience.pause(), 1 if isinstance(failure, Busy) else LOOKS
                 if isinstance(failure, Exists):

@@ -8,7 +8,7 @@ import json
 import re
 
 from ..engine.errors import NotFound, Refused
-from ..engine.resource import OWNER, Fact, attr, create_only, equal, search, updates
+from ..engine.resource import OWNER, Fact, attr, create_only, equal, needs, search, updates
 from .declared import Declared
 from .ec2 import SecurityGroup, Subnet
 from .iam import Role, RolePolicyAttachment
@@ -91,6 +91,12 @@ class Eks(Declared):
     tags_path = "tags"
     arn = ""  # JMESPath of the ARN, which takes the tags
 
+    @property
+    def patience(self):
+        """A role of the stack may be seconds old; one that is given by its ARN is there or not."""
+        return SLOW_ROLE if any(Role in (type(n), getattr(n, "kind", None))
+                                for n in needs(self)) else ()
+
     def params(self):
         found = {}
         for name, meta in self.attrs.items():
@@ -143,7 +149,6 @@ class Cluster(Eks):
     delete_first = True
     ready, failed = "status=='ACTIVE'", "status=='FAILED'"
     leaving, reason = "status=='DELETING'", "health.issues"
-    patience = SLOW_ROLE
     seconds = {"create": 617, "delete": 200}  # medians of public logs
     outputs = {"name": "name", "arn": "arn", "version": "version", "endpoint": "endpoint",
                "certificate_authority": "certificateAuthority.data", "status": "status",
@@ -303,7 +308,6 @@ class PodIdentityAssociation(Eks):
     member_of, ignore = "cluster", f"ownerArn || {STRANGE}"
     delete_first = True
     creates = ("create_pod_identity_association", "association")
-    patience = SLOW_ROLE
     outputs = {"id": "associationId", "role": "roleArn"}
 
     @classmethod
@@ -342,7 +346,6 @@ class Addon(Eks):
     creates = ("create_addon", "addon")
     ready = "status=='ACTIVE' || status=='DEGRADED' || status=='UPDATE_FAILED'"
     failed, leaving, reason = "status=='CREATE_FAILED'", "status=='DELETING'", "health.issues"
-    patience = SLOW_ROLE
     seconds = {"create": 15, "delete": 5}
     outputs = {"version": "addonVersion", "status": "status"}
 
@@ -384,7 +387,6 @@ class AccessEntry(Eks):
     member_of, ignore = "cluster", STRANGE
     delete_first = dies_with_parent = True
     creates = ("create_access_entry", "accessEntry")
-    patience = SLOW_ROLE
     outputs = {"principal": "principalArn"}
 
     @classmethod

@@ -9,7 +9,7 @@ from ..clients.models import accepted
 from ..engine.errors import Exists, Refused
 from ..engine.resource import KEY, REPLACED, Impact, attr, create_only, equal, updates
 from .ec2 import Subnet
-from .eks import SLOW_ROLE, Cluster, Eks, children, minor
+from .eks import Cluster, Eks, children, minor
 from .iam import Role, RolePolicyAttachment
 from .launch_template import LaunchTemplate
 
@@ -88,7 +88,6 @@ class Nodegroup(Eks):
     ready = "status=='ACTIVE' || status=='DEGRADED'"
     failed, leaving = "status=='CREATE_FAILED'", "status=='DELETING'"
     reason = "health.issues"
-    patience = SLOW_ROLE
     # Medians of public logs; one failure was told after 33 minutes, and moving pods takes time.
     seconds = {"create": 119, "delete": 180, "longest": 3600}
     outputs = {"name": "nodegroupName", "arn": "nodegroupArn", "status": "status",
