@@ -36,8 +36,11 @@ def refused(world: World, options: dict, *says: str, writes: int = 0, **params) 
 
 
 @pytest.mark.parametrize("case", [pytest.param(c, id=c["name"]) for c in OPTIONS])
-def test_options(case):
-    refused(World(), case["options"], *case["says"])
+@pytest.mark.parametrize("check", [True, False])
+def test_options(case, check):
+    world = World()
+    refused(world, case["options"], *case["says"], check=check)
+    assert not any(name.startswith("s3.") for name in world.lab.calls.names)  # no lease either
 
 
 def ran(main, given: dict, capsys) -> dict:
@@ -51,7 +54,8 @@ def ran(main, given: dict, capsys) -> dict:
 def test_options_of_a_component_alone(case, capsys):
     """Its own module says the same as the stack's."""
     ((name, options),) = case["options"].items()
-    given = dict(product="acme", environment="test", region=REGION, aws_account_id=ACCOUNT)
+    given = dict(product="acme", environment="test", region=REGION, aws_account_id=ACCOUNT,
+                 access_key=f"LAB0{ACCOUNT}", secret_key="emulated-secret-key")
     alone = ran(lambda: run.component_module(name, COMPONENTS[name]), {**given, **options}, capsys)
     assert alone["failed"] and alone["msg"].splitlines() == alone["problems"]
     assert sorted(alone["problems"]) == sorted(refused(World(), case["options"])["problems"])

@@ -239,9 +239,6 @@ class Run:
 
     def go(self) -> dict[str, Outcome]:
         """Carries out the plan; returns what became of each step."""
-        if self.plan.absent and self._changes:
-            raise Failure("; ".join(f"{key} is needed and not there: converge its component first"
-                                    for key in self.plan.absent))
         for step in sorted(self._changes, key=lambda s: -self._ways[s]):
             if not self.plan.after[step]:
                 self._wait(step, step)

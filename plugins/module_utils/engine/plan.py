@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import collections
+import difflib
 import fnmatch
 import re
 from dataclasses import dataclass, field
@@ -92,7 +93,6 @@ class Plan:
     after: dict[str, set]  # step -> steps that come before it
     cleanups: list[Change] = field(default_factory=list)  # the second half of replacements
     left_over: list[Change] = field(default_factory=list)
-    absent: list[str] = field(default_factory=list)  # looked up, not there
 
     @property
     def steps(self) -> list[Change]:
@@ -155,6 +155,20 @@ class Survey:
             self.problems.append(f"plan {wanted.key}: it is the same object as {other}")
         return wanted, found[0]
 
+    def absent(self) -> list[str]:
+        """A problem for each object that is looked up and not there."""
+        users = {n.key: key for key, r in reversed(self.wanted.items()) for n in needs(r)}
+        return [f"plan {users[key]}: {key} is needed and not there{self._hint(self.wanted[key])}"
+                for key, live in self.lives.items() if live is None]
+
+    def _hint(self, looked_up: Resource) -> str:
+        if not isinstance(looked_up, Lookup):
+            return ""
+        known = self.scan.of(looked_up.kind).owned
+        close = difflib.get_close_matches(looked_up.key, known, 1, 0.8)
+        return f"; did you mean {close[0]}?" if close else \
+            f"; converge {looked_up.key.split('/')[0]} first"
+
     def unclaimed(self) -> list[tuple]:
         """(removal, parent) of every object of the stack that is not a wanted one."""
         found, owned = [], []  # owned: (type, key, live) of all objects of the stack
@@ -212,8 +226,9 @@ def plan(resources, scan: Scan, types=(), policy: Policy = Policy()) -> Plan:
         if type(change.resource).stateful and change.key not in policy.allow_data_loss:
             survey.problems.append(f"delete {change.key}: it holds data; name it in "
                                    f"allow_data_loss: [{change.key}]")
-    return survey.plan(changes + removals, wanted=survey.wanted, left_over=left_over,
-                       absent=[key for key, live in survey.lives.items() if live is None])
+    if removals or any(c.action != "keep" for c in changes):
+        survey.problems += survey.absent()
+    return survey.plan(changes + removals, wanted=survey.wanted, left_over=left_over)
 
 
 def _decide(wanted: Resource, live: dict | None, survey: Survey) -> Change:

@@ -313,13 +313,6 @@ def test_what_somebody_else_hangs_on_keeps_a_removal_back(world):
     assert outcome.state == "failed" and "host-2 holds net-1" in outcome.why
 
 
-def test_what_is_needed_and_absent_stops_before_any_write(world):
-    host = made(toys.Host, HOST, net=Lookup(key=NET, kind=toys.Net))
-    with pytest.raises(errors.Failure, match=f"{NET} is needed and not there"):
-        applied(world, host)
-    assert world.writes == 0
-
-
 @pytest.mark.parametrize("at", range(6))
 def test_a_stop_names_the_rest_and_does_not_hang(world, at):
     role, found = clusters(3)

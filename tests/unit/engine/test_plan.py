@@ -274,8 +274,17 @@ def test_lookups_find_what_the_stack_has(world):
     several = Lookup(key="toy/net/*", kind=toys.Net)
     cluster = planned(world, made(toys.Cluster, "toy/cluster/a", name="c", nets=several)).changes[0]
     assert cluster.resource.nets == [net]
-    missing = planned(world, made(toys.Host, HOST, net=Lookup(key="x/net/y", kind=toys.Net)))
-    assert missing.absent == ["x/net/y"]
+
+
+def test_lookups_that_find_nothing_are_refused_together(world):
+    world.put("net", tags(NET), Cidr=1)
+    nets = [Lookup(key=key, kind=toys.Net) for key in ("toy/net/aa", "other/net/b")]
+    cluster = made(toys.Cluster, "toy/cluster/a", name="c", nets=nets)
+    image = made(toys.Host, HOST, net=nets[0], image=toys.Image(key="fact/image/x", name="x"))
+    assert refusal(world, cluster, image).splitlines() == [
+        f"plan toy/cluster/a: toy/net/aa is needed and not there; did you mean {NET}?",
+        "plan toy/cluster/a: other/net/b is needed and not there; converge other first",
+        f"plan {HOST}: fact/image/x is needed and not there"]
 
 
 def test_a_lookup_of_what_this_graph_makes_is_the_resource_itself(world):
