@@ -161,13 +161,12 @@ class Survey:
         return [f"plan {users[key]}: {key} is needed and not there{self._hint(self.wanted[key])}"
                 for key, live in self.lives.items() if live is None]
 
-    def _hint(self, looked_up: Resource) -> str:
-        if not isinstance(looked_up, Lookup):
+    def _hint(self, wanted: Resource) -> str:
+        if not isinstance(wanted, Lookup):
             return ""
-        known = self.scan.of(looked_up.kind).owned
-        close = difflib.get_close_matches(looked_up.key, known, 1, 0.8)
+        close = difflib.get_close_matches(wanted.key, self.scan.of(wanted.kind).owned, 1, 0.8)
         return f"; did you mean {close[0]}?" if close else \
-            f"; converge {looked_up.key.split('/')[0]} first"
+            f"; converge {wanted.key.split('/')[0]} first"
 
     def unclaimed(self) -> list[tuple]:
         """(removal, parent) of every object of the stack that is not a wanted one."""
