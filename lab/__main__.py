@@ -65,7 +65,7 @@ def serve(launcher, options):
     launcher.announce(door.getsockname()[1])
     try:
         from lab.server import serve_on
-        serve_on(door, settings)
+        serve_on(door, settings, launcher.folder)
     finally:
         launcher.file.unlink(missing_ok=True)
 

@@ -1,8 +1,10 @@
-"""Who is calling: the access key LAB0<account> names the account, everybody else is refused."""
+"""Who is calling: the access key LAB0<account> names the account, IAM and STS give others;
+everybody else is refused."""
 
 import fnmatch
 import re
 
+from lab import callers
 from lab.errors import Refusal
 
 KEY = re.compile(r"LAB0(\d{12})$")
@@ -47,11 +49,20 @@ def form(call, table):
     return table.get(protocol) or table["json"]
 
 
-def identify(call):
-    """Set call.account, or refuse."""
-    match = KEY.match(call.access_key)
+def caller_of(access_key):
+    """The Caller with this access key, or None."""
+    match = KEY.match(access_key)
     if match:
-        call.account = match.group(1)
+        account, arn = match[1], caller_arn(match[1])
+        return callers.Caller(account, arn, f"AIDALAB0{account}", arn)
+    return callers.find(access_key)
+
+
+def identify(call):
+    """Set call.caller and call.account, or refuse."""
+    call.caller = caller_of(call.access_key)
+    if call.caller:
+        call.account = call.caller.account
         return
     expired = call.access_key.startswith(EXPIRED)
     code, status, text = form(call, EXPIRED_KEY if expired else INVALID_KEY)
@@ -75,8 +86,7 @@ def check_denied(call):
 def denied(call):
     prefix = ACTION_PREFIX.get(call.service, call.service)
     code, status = form(call, DENIED)
-    user = caller_arn(call.account)
-    text = f"User: {user} is not authorized to perform: {prefix}:{call.operation} " \
+    text = f"User: {call.caller.arn} is not authorized to perform: {prefix}:{call.operation} " \
            "because no identity-based policy allows the action"
     if code == "UnauthorizedOperation":
         text = f"You are not authorized to perform this operation. {text}"

@@ -9,6 +9,7 @@ from moto.core.exceptions import ServiceException, _RESTError as HTTPException
 from lab import accounts, attach, faults, inventory, moto_side, registry, tokens, validate
 from lab.calls import Calls, is_write
 from lab.errors import Drop, Killed, Refusal
+from lab.kube.fleet import Fleet
 from lab.settings import Settings
 from lab.store import Store
 from lab.timing import DURATIONS, Buckets, Schedule, Visibility
@@ -16,6 +17,8 @@ from lab.wire import Answer, parse_answer, read_parameters, serialize, understan
 
 UNSIGNED = (b'<?xml version="1.0"?><ErrorResponse><Error><Code>MissingAuthenticationToken</Code>'
             b"<Message>Request is missing Authentication Token</Message></Error></ErrorResponse>")
+
+LOOK_SECONDS = 0.05  # between two looks at what really takes its time
 
 __all__ = ["Drop", "Killed", "Lab"]
 
@@ -26,13 +29,19 @@ class Lab:
     moto = moto_side
     current = None  # the one that moto's objects belong to
 
-    def __init__(self, settings=None, clock=time.time, sleep=time.sleep):
+    def __init__(self, settings=None, clock=time.time, sleep=time.sleep, folder=None):
         registry.load_extensions()
         self.clock, self.sleep = clock, sleep
         self.lock = threading.RLock()
-        self.settings = Settings.of(settings)
+        self.fleet = Fleet(folder)
+        self.settings = self._checked(Settings.of(settings))
         self.calls = Calls()
         self.reset()
+
+    def _checked(self, settings):
+        if settings.kubernetes:
+            self.fleet.programs()
+        return settings
 
     # ---- what tests use -------------------------------------------------------------------
 
@@ -40,6 +49,7 @@ class Lab:
         """An empty AWS. Settings stay, the calls and the fault plan start again."""
         with self.lock:
             Lab.current = self
+            self.fleet.close()
             moto_side.reset()
             self.stores = {}
             self.marks = {}
@@ -58,9 +68,13 @@ class Lab:
     def set(self, **values):
         """Change settings; a new fault plan starts counting at its first write call."""
         with self.lock:
-            self.settings = self.settings.changed(values)
+            self.settings = self._checked(self.settings.changed(values))
             if "faults" in values or "seed" in values:
                 self.plan = faults.Plan(self.settings.faults, self.settings.seed)
+
+    def close(self):
+        """End what runs beside the lab: its clusters."""
+        self.fleet.close()
 
     def revive(self):
         """After a kill: the next process may call again."""
@@ -83,9 +97,14 @@ class Lab:
         seconds = self.settings.durations.get(kind, DURATIONS[kind])
         return seconds * self.settings.time_scale
 
-    def later(self, kind, function):
-        """Run the function when AWS would be done with `kind`."""
-        self.schedule.at(self.clock() + self.duration(kind), function)
+    def later(self, kind, function, ended=None):
+        """Run the function when AWS would be done with `kind`, and ended() is true."""
+        def due():
+            if ended is None or ended():
+                function()
+            else:
+                self.schedule.at(self.clock() + LOOK_SECONDS, due)
+        self.schedule.at(self.clock() + self.duration(kind), due)
 
     # ---- a request ------------------------------------------------------------------------
 

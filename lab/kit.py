@@ -76,16 +76,20 @@ def role_usable(call, arn):
 
 def trusts(role, service):
     """Does the trust policy let this service assume the role?"""
+    return service in trusted(role, "Service")
+
+
+def trusted(role, kind):
+    """The principals of one kind (Service, AWS) that the role's trust policy allows."""
     text = role.assume_role_policy_document
     text = urllib.parse.unquote(text) if text.lstrip().startswith("%") else text
-    statements = json.loads(text).get("Statement", [])
+    statements, found = json.loads(text).get("Statement", []), set()
     for statement in statements if isinstance(statements, list) else [statements]:
         principal = statement.get("Principal", {})
-        services = principal.get("Service", []) if isinstance(principal, dict) else []
-        services = services if isinstance(services, list) else [services]
-        if statement.get("Effect") == "Allow" and service in services:
-            return True
-    return False
+        names = principal.get(kind, []) if isinstance(principal, dict) else [principal]
+        if statement.get("Effect") == "Allow":
+            found.update(names if isinstance(names, list) else [names])
+    return found
 
 
 def attached(role):

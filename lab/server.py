@@ -30,11 +30,14 @@ class Server(ThreadingHTTPServer):
         self.socket = door
 
 
-def serve_on(door, settings):
-    """Answer at a socket that listens already."""
-    lab = Lab(settings)
+def serve_on(door, settings, folder):
+    """Answer at a socket that listens already; clusters keep their files in the folder."""
+    lab = Lab(settings, folder=folder)
     threading.Thread(target=warm_up, daemon=True).start()
-    Server(lab, door).serve_forever()
+    try:
+        Server(lab, door).serve_forever()
+    finally:
+        lab.close()
 
 
 def warm_up():

@@ -20,6 +20,8 @@ class Settings:
     validate: bool = True          # check requests against botocore's models
     faults: list = field(default_factory=list)       # see lab/faults.py
     seed: int = 0                  # of random faults
+    kubernetes: bool = False       # a real control plane behind every EKS cluster (lab/kube)
+    eviction_seconds: float = 10   # how long pods may refuse to leave a node (AWS: 15 minutes)
     today: str = ""                # the day the EKS calendar is read at; default: the table's own
 
     @classmethod

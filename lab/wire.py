@@ -42,6 +42,7 @@ class Call:
     request: Request
     params: dict = field(default_factory=dict)
     account: str = ""
+    caller: object = None
 
     @property
     def name(self):

@@ -27,6 +27,14 @@ def resize(call, name, sizes):
         {SIZES[key]: value for key, value in sizes.items()})
 
 
+def fill(call, name, instances):
+    """The instances that the group has by now: (id, zone, type)."""
+    call.store.table("autoscaling.group")[name]["Instances"] = [
+        {"InstanceId": key, "AvailabilityZone": zone, "InstanceType": kind,
+         "LifecycleState": "InService", "HealthStatus": "Healthy", "ProtectedFromScaleIn": False}
+        for key, zone, kind in instances]
+
+
 def drop(call, name):
     call.store.table("autoscaling.group").pop(name, None)
 

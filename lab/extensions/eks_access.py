@@ -39,13 +39,22 @@ def add_entry(call, cluster, arn, policies=(), **fields):
         "accessEntryArn": call.arn(
             "eks", f"access-entry/{name}/{kind}/{call.account}/{arn.split('/')[-1]}/"
             f"{kit.hex_id(8)}-{kit.hex_id(4)}-{kit.hex_id(12)}"),
-        "createdAt": kit.now(call), "modifiedAt": kit.now(call), "tags": {}, "username": arn,
+        "createdAt": kit.now(call), "modifiedAt": kit.now(call), "tags": {}, "username": "",
         "_policies": {}, **fields}
+    entry["username"] = entry["username"] or username_of(arn)
     for policy in policies:
         entry["_policies"][policy] = association(call, policy, {"type": "cluster",
                                                                 "namespaces": []})
     call.store.table("eks.access_entry")[name, arn] = entry
     return entry
+
+
+def username_of(arn):
+    """Source: userguide/set-custom-username.html, the name that EKS gives by itself."""
+    _arn, _aws, _iam, _region, account, resource = arn.split(":")
+    if not resource.startswith("role/"):
+        return arn
+    return f"arn:aws:sts::{account}:assumed-role/{resource.split('/')[-1]}/{{{{SessionName}}}}"
 
 
 def association(call, policy, scope):
@@ -74,7 +83,7 @@ def create_entry(call):
     check_groups(groups)
     eks.check_tags(asked.get("tags") or {})
     entry = add_entry(call, cluster, arn, kubernetesGroups=groups, type=kind,
-                      username=asked.get("username") or arn, tags=dict(asked.get("tags") or {}))
+                      username=asked.get("username") or "", tags=dict(asked.get("tags") or {}))
     kit.remember_request(call, "clientRequestToken", lambda: {"accessEntry": entry})
     return {"accessEntry": entry}
 

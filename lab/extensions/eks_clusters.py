@@ -1,17 +1,14 @@
 """EKS clusters: API_CreateCluster, API_DescribeCluster, API_DeleteCluster, API_ListClusters."""
 
-import base64
 import ipaddress
 
 from lab import kit, quotas
-from lab.accounts import caller_arn
+from lab.extensions import eks_kubernetes as kubernetes
 from lab.extensions import eks_shared as eks
 from lab.extensions.eks_access import add_entry
 from lab.registry import handler
 
 CLUSTER_POLICY = "AmazonEKSClusterPolicy"
-CERTIFICATE = base64.b64encode(
-    b"-----BEGIN CERTIFICATE-----\nlab\n-----END CERTIFICATE-----\n").decode()
 # Private ranges; those of documentation are not: userguide/config-cluster-endpoint.html
 INNER = [ipaddress.ip_network(text) for text in (
     "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16",
@@ -96,7 +93,9 @@ def create_cluster(call):
     cluster = build(call, subnets)
     call.store.table("eks.cluster")[cluster["name"]] = cluster
     occupy_network(call, cluster, subnets)
-    call.lab.later("eks.cluster.create", lambda: become_active(call, cluster))
+    kubernetes.begin(call, cluster)
+    call.lab.later("eks.cluster.create", lambda: become_active(call, cluster),
+                   lambda: kubernetes.settled(call, cluster))
     kit.remember_request(call, "clientRequestToken", lambda: {"cluster": cluster})
     return {"cluster": cluster}
 
@@ -126,6 +125,8 @@ def build(call, subnets):
         "accessConfig": {key: value for key, value in access.items()
                          if key == "authenticationMode"},
         "_bootstrap": access["bootstrapClusterCreatorAdminPermissions"],
+        "_creator": call.caller.principal if access["authenticationMode"] == "CONFIG_MAP"
+        else None,
         "upgradePolicy": {"supportType": "EXTENDED", **(asked.get("upgradePolicy") or {})},
         "deletionProtection": asked.get("deletionProtection", False),
         "zonalShiftConfig": asked.get("zonalShiftConfig"),
@@ -184,13 +185,15 @@ def occupy_network(call, cluster, subnets):
 def become_active(call, cluster):
     if cluster["status"] != "CREATING":
         return
-    region, number = call.region, kit.hex_id(32).upper()
-    cluster.update(
-        status="ACTIVE", certificateAuthority={"data": CERTIFICATE},
-        endpoint=f"https://{number}.gr7.{region}.eks.amazonaws.com",
-        identity={"oidc": {"issuer": f"https://oidc.eks.{region}.amazonaws.com/id/{number}"}})
+    plane = kubernetes.plane_of(call, cluster)
+    if plane and plane.error:
+        cluster["status"] = "FAILED"
+        cluster["health"]["issues"] = [{"code": "InternalFailure", "message": str(plane.error),
+                                        "resourceIds": []}]
+        return
+    cluster.update(status="ACTIVE", **kubernetes.facts(call, cluster))
     if cluster["_bootstrap"] and cluster["accessConfig"]["authenticationMode"] != "CONFIG_MAP":
-        add_entry(call, cluster, caller_arn(call.account), policies=[
+        add_entry(call, cluster, call.caller.principal, policies=[
             "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"])
     need_log_group(call, cluster)
 
@@ -234,6 +237,7 @@ def delete_cluster(call):
 
 def gone(call, cluster):
     name = cluster["name"]
+    kubernetes.end(call, cluster)
     kit.drop_interfaces(call, cluster["_interfaces"])
     ec2 = call.backend("ec2")
     group = cluster["resourcesVpcConfig"]["clusterSecurityGroupId"]

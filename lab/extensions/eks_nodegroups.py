@@ -2,7 +2,7 @@
 API_UpdateNodegroupVersion, API_DeleteNodegroup."""
 
 from lab import kit, quotas
-from lab.extensions import autoscaling
+from lab.extensions import autoscaling, eks_nodes
 from lab.extensions import eks_shared as eks
 from lab.extensions.eks_access import add_entry
 from lab.extensions.eks_addons import nodes_changed
@@ -70,13 +70,23 @@ def create_nodegroup(call):
     group = build(call, cluster, {"amiType": ami, "instanceTypes": types, "version": version,
                                   "launchTemplate": template and template["live"]})
     call.store.table("eks.nodegroup")[cluster["name"], group["nodegroupName"]] = group
-    group["_interfaces"] = [
-        kit.network_interface(call, subnet, node_groups(cluster, template),
-                              f"node of {group['nodegroupName']}") for subnet in subnets]
+    group.update(_groups=node_groups(cluster, template), _interfaces=[],
+                 _template_data=(template or {}).get("data") or {})
     make_asg(call, cluster, group, subnets)
-    call.lab.later("eks.nodegroup.create", lambda: become_active(call, cluster, group))
+    job = eks_nodes.begin(call, cluster, group, "scale", group["scalingConfig"]["desiredSize"])
+    if job is None:
+        stand_in(call, group, subnets)
+    call.lab.later("eks.nodegroup.create", lambda: become_active(call, cluster, group),
+                   job and job.ended)
     kit.remember_request(call, "clientRequestToken", lambda: {"nodegroup": group})
     return {"nodegroup": group}
+
+
+def stand_in(call, group, subnets):
+    """Without nodes, one interface in each subnet stands for theirs."""
+    group["_interfaces"] = [
+        kit.network_interface(call, subnet, group["_groups"],
+                              f"node of {group['nodegroupName']}") for subnet in subnets]
 
 
 def node_groups(cluster, template):
@@ -121,7 +131,11 @@ def make_asg(call, cluster, group, subnets):
 def become_active(call, cluster, group):
     if group["status"] != "CREATING":
         return
-    group["status"] = "ACTIVE"
+    errors = group.pop("_job").errors if "_job" in group else []
+    group["status"] = "CREATE_FAILED" if errors else "ACTIVE"
+    group["health"]["issues"] = [
+        {"code": "NodeCreationFailure", "message": error["errorMessage"], "resourceIds": []}
+        for error in errors]
     mode = cluster["accessConfig"]["authenticationMode"]
     entries = call.store.table("eks.access_entry")
     if mode != "CONFIG_MAP" and (cluster["name"], group["nodeRole"]) not in entries:
@@ -164,6 +178,7 @@ def update_config(call):
         if asked.get(key):
             group[key] = asked[key]
     autoscaling.resize(call, group["resources"]["autoScalingGroups"][0]["name"], scaling)
+    eks_nodes.begin(call, cluster, group, "adapt_and_scale", scaling["desiredSize"])
     return eks.begin_update(call, group, "ConfigUpdate", {
         "MinSize": str(scaling["minSize"]), "MaxSize": str(scaling["maxSize"]),
         "DesiredSize": str(scaling["desiredSize"])}, "eks.nodegroup.config_update",
@@ -212,6 +227,7 @@ def update_version(call):
     if asked.get("launchTemplate"):
         change_template(call, group)
     release = asked.get("releaseVersion") or release_of(version)
+    eks_nodes.begin(call, cluster, group, "renew", version, bool(asked.get("force")))
 
     def finish():
         group.update(version=version, releaseVersion=release, modifiedAt=kit.now(call))
@@ -230,7 +246,8 @@ def change_template(call, group):
     check_instances(call, {"amiType": group["amiType"],
                            "instanceTypes": None if template["data"].get("InstanceType")
                            else group["instanceTypes"]}, template, group["version"])
-    group["launchTemplate"] = template["live"]
+    group.update(launchTemplate=template["live"], _template_data=template["data"],
+                 _groups=template["groups"] or group["_groups"])
 
 
 @handler("eks", "DeleteNodegroup")
@@ -240,7 +257,9 @@ def delete_nodegroup(call):
         raise eks.in_use(f"Nodegroup {group['nodegroupName']} cannot be deleted as it is "
                          f"currently in {group['status']} State")
     group["status"] = "DELETING"
-    call.lab.later("eks.nodegroup.delete", lambda: gone(call, cluster, group))
+    job = eks_nodes.begin(call, cluster, group, "clear")
+    call.lab.later("eks.nodegroup.delete", lambda: gone(call, cluster, group),
+                   job and job.ended)
     return {"nodegroup": group}
 
 

@@ -91,21 +91,24 @@ def token_mismatch():
 # ---- updates: API_Update, API_DescribeUpdate, API_ListUpdates ---------------------------------
 
 def begin_update(call, owner, kind, params, duration, finish=None):
-    """Set the owner UPDATING, apply at once, and be done after AWS's duration."""
+    """Set the owner UPDATING, apply at once, and be done after AWS's duration, and when the
+    owner's job (its real nodes), if there is one, has ended."""
     update = {"id": f"{kit.hex_id(8)}-{kit.hex_id(4)}-{kit.hex_id(4)}-{kit.hex_id(12)}",
               "status": "InProgress", "type": kind, "createdAt": kit.now(call), "errors": [],
               "params": [{"type": name, "value": text(value)} for name, value in params.items()]}
     owner.setdefault("_updates", []).insert(0, update)
     owner["status"] = "UPDATING"
+    job = owner.pop("_job", None)
 
     def done():
-        update["status"] = "Successful"
+        update["errors"] = job.errors if job else []
+        update["status"] = "Failed" if update["errors"] else "Successful"
         if owner["status"] == "UPDATING":
             owner["status"] = "ACTIVE"
-        if finish:
+        if finish and not update["errors"]:
             finish()
 
-    call.lab.later(duration, done)
+    call.lab.later(duration, done, job and job.ended)
     kit.remember_request(call, "clientRequestToken", lambda: {"update": update})
     return {"update": update}
 

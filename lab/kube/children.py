@@ -1,0 +1,44 @@
+"""Processes that end with the one that started them, however that one ends."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+PR_SET_PDEATHSIG = 1  # prctl(2)
+# The kernel counts the end of the thread that forked as the parent's end; this thread stays.
+_starter = ThreadPoolExecutor(1, "starter")
+
+
+def start(command, log, environment=None, nice=0):
+    """Start a program that is killed when this process is gone; a subprocess.Popen."""
+    arguments = [sys.executable, "-I", "-S", __file__, str(os.getpid()), str(nice),
+                 *map(str, command)]
+    with open(log, "ab") as file:
+        return _starter.submit(
+            subprocess.Popen, arguments, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+            env={**os.environ, **(environment or {})}, start_new_session=True).result()
+
+
+def stop(processes):
+    """Kill: nothing of a lab's cluster has to be saved."""
+    for process in processes:
+        process.kill()
+    for process in processes:
+        process.wait()
+
+
+def become():
+    """In the child, before the program: be killed with the parent, who may be gone by now."""
+    parent, nice, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit("the lab is gone")
+    os.nice(nice)
+    os.execv(command[0], command)
+
+
+if __name__ == "__main__":
+    become()
