@@ -83,24 +83,65 @@ def verify(key, signed, signature):
         signature, signed.encode(), padding.PKCS1v15(), hashes.SHA256())
 
 
-def test_a_pod_runs_on_a_node_that_kwok_keeps(world):
+@pytest.fixture(name="node")
+def one_node(world):
+    """A node of KWOK in the cluster `live`, for one test."""
+    size = {"cpu": "2", "memory": "4Gi", "pods": "10"}
+    world.core().create_node({
+        "metadata": {"name": "n1", "annotations": {"kwok.x-k8s.io/node": "fake"}},
+        "status": {"capacity": size, "allocatable": size, "addresses": [
+            {"type": "InternalIP", "address": "10.0.0.9"}]}})
+    yield "n1"
+    world.core().delete_node("n1")
+
+
+def pod(name, image=None):
+    """Of no real image; `image` tells KWOK what becomes of it."""
+    notes = {"lab.groundwork.aws/image": image} if image else {}
+    return {"metadata": {"name": name, "annotations": notes}, "spec": {
+        "restartPolicy": "Never", "containers": [{"name": "c", "image": "nowhere/nothing:1"}]}}
+
+
+def test_a_pod_runs_on_a_node_that_kwok_keeps(world, node):
     core = world.core()
-    core.create_node({"metadata": {"name": "n1", "annotations": {"kwok.x-k8s.io/node": "fake"}},
-                      "status": {"capacity": {"cpu": "2", "memory": "4Gi", "pods": "10"},
-                                 "allocatable": {"cpu": "2", "memory": "4Gi", "pods": "10"}}})
-    core.create_namespaced_pod("default", {
-        "metadata": {"name": "p1"},
-        "spec": {"containers": [{"name": "c", "image": "nowhere/nothing:1"}]}})
-    pod = soon(lambda: running(core, "p1"), what="the pod Running")
-    assert pod.spec.node_name == "n1" and pod.status.container_statuses[0].ready
+    core.create_namespaced_pod("default", pod("p1"))
+    live = soon(lambda: in_phase(core, "p1", "Running"), what="the pod Running")
+    assert live.spec.node_name == node and live.status.container_statuses[0].ready
+    assert live.status.pod_ip and live.status.host_ip == "10.0.0.9"
     core.delete_namespaced_pod("p1", "default")
     soon(lambda: not core.list_namespaced_pod("default").items, what="the pod gone")
-    core.delete_node("n1")
 
 
-def running(core, name):
-    pod = core.read_namespaced_pod(name, "default")
-    return pod if pod.status.phase == "Running" else None
+def test_a_pod_whose_image_is_missing_waits(world, node):
+    core = world.core()
+    core.create_namespaced_pod("default", pod("p2", "missing"))
+    soon(lambda: core.read_namespaced_pod("p2", "default").status.container_statuses)
+    live = core.read_namespaced_pod("p2", "default")
+    assert live.status.phase == "Pending"
+    assert live.status.container_statuses[0].state.waiting.reason == "ImagePullBackOff"
+    core.delete_namespaced_pod("p2", "default")
+
+
+@pytest.mark.parametrize(("image", "end"), [(None, "Complete"), ("fails", "Failed")])
+def test_a_job_ends(world, node, image, end):
+    batch, name = kubernetes.client.BatchV1Api(world.login("live")), f"job-{end.lower()}"
+    template = pod(name, image)
+    batch.create_namespaced_job("default", {
+        "metadata": {"name": name}, "spec": {"backoffLimit": 0, "template": {
+            "metadata": {"annotations": template["metadata"]["annotations"]},
+            "spec": template["spec"]}}})
+
+    def conditions():
+        found = batch.read_namespaced_job(name, "default").status.conditions or []
+        return {row.type for row in found}
+
+    soon(lambda: end in conditions(), what=f"the job {end}")
+    batch.delete_namespaced_job(name, "default", propagation_policy="Background")
+
+
+def in_phase(core, name, phase):
+    found = core.read_namespaced_pod(name, "default")
+    return found if found.status.phase == phase else None
 
 
 def test_pod_security_is_enforced(world):
@@ -115,7 +156,8 @@ def test_pod_security_is_enforced(world):
 def test_several_at_once_of_different_versions(world):
     for name, version in (("older", "1.33"), ("other", "1.35")):
         world.cluster(name, wait=False, version=version)
-    assert {world.active(name)["endpoint"] for name in ("older", "other", "live")}.__len__() == 3
+    endpoints = {world.active(name)["endpoint"] for name in ("older", "other", "live")}
+    assert len(endpoints) == 3
     version = kubernetes.client.VersionApi(world.login("older")).get_code()
     assert (version.emulation_major, version.emulation_minor) == ("1", "33")
     pids = [child.pid for name in ("older", "other")
