@@ -38,6 +38,16 @@ def own_bucket(call):
     bucket_of(call)
 
 
+@guard("s3", "GetObject", "PutObject", "DeleteObject", "PutPublicAccessBlock")
+def check_expected_owner(call):
+    """A bucket of another account than the expected one answers 403:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html"""
+    wanted = call.params.get("ExpectedBucketOwner")
+    owner = s3_backends.bucket_accounts.get(call.params["Bucket"], ("", wanted))[1]
+    if wanted and owner != wanted:
+        raise Refusal("AccessDenied", "Access Denied", 403)
+
+
 @guard("s3", "CreateBucket")
 def remember_new(call):
     call.is_new = call.params["Bucket"] not in s3_backends.bucket_accounts

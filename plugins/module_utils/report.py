@@ -48,7 +48,7 @@ def difference(change: Change) -> dict:
                 after=plain(_wanted(change)))
 
 
-def failures(current: Plan, failed: dict) -> str:
+def failures(current: Plan, failed: dict) -> list[str]:
     """What went wrong, a line each: failures first, then what was skipped because of them."""
     verbs = {c.step: c.action for c in current.steps}
     lines = [f"{verbs[s]} {s.split(' (')[0]}: {o.why}" for s, o in failed.items()
@@ -56,7 +56,7 @@ def failures(current: Plan, failed: dict) -> str:
     skipped = [s.split(" (")[0] for s, o in failed.items() if o.state == "skipped"]
     if skipped:
         lines.append(f"not done because of that ({len(skipped)}): {', '.join(sorted(skipped))}")
-    return "\n".join(lines)
+    return lines
 
 
 def outputs(current: Plan) -> dict:

@@ -201,8 +201,11 @@ class StackSession(Session):
         self.validator.plan(current, self.api)
 
     def lease(self):
-        default = f"groundwork-leases-{self.stack.account_id}-{self.stack.region}"
-        store = Bucket(self.api, self.params["lease_bucket"] or default, self.stack.id)
+        given, account = self.params["lease_bucket"], self.api.account_id
+        # Whoever knows an account's number can take the default name before the account does.
+        store = Bucket(self.api, given, self.stack.id) if given else \
+            Bucket(self.api, f"groundwork-leases-{account}-{self.stack.region}", self.stack.id,
+                   account)
         return Lease(store, self.stack.id, self.clock, self.params["lease_takeover"])
 
     def result(self, current, outcomes):

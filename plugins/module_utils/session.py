@@ -49,6 +49,7 @@ class Session:
     def __init__(self, module, clock: Clock):
         self.module, self.params, self.clock = module, module.params, clock
         self.api, self.resources = None, []
+        self.lost = ""  # why the lease was lost on the way
 
     def plan(self) -> Plan:
         """The plan by what is there now."""
@@ -80,18 +81,27 @@ class Session:
             lease.take()
         try:
             if lease:
-                current = self.plan()  # again, now that nobody else changes anything
+                current = self._again(current)
                 outcomes = self._apply(current, lease)
-                self.ended(current, outcomes)
+                if not lease.lost:
+                    self.ended(current, outcomes)
         finally:
             if lease:
                 lease.release()
+                self.lost = lease.lost
         return self.result(current, outcomes)
+
+    def _again(self, before: Plan) -> Plan:
+        """The plan, now that nobody else changes anything; it is the one that is carried out."""
+        current = self.plan()
+        if self.facts(current) != {**self.facts(before), "calls": self.api.counts}:
+            self.checked(current)
+            self._write_plan(current)
+        return current
 
     def _apply(self, current: Plan, lease: Lease) -> dict:
         run = Run(current, self.scan(), self.clock)
-        reasons = []
-        lease.lost = lambda reason: (reasons.append(str(reason)), run.stop.set())
+        run.stop = lease.stop
         run.told = Progress(current, self.facts(current), self.clock)
         before = {s: signal.signal(s, lambda *_args: run.stop.set())
                   for s in (signal.SIGINT, signal.SIGTERM)}
@@ -101,8 +111,6 @@ class Session:
             for number, handler in before.items():
                 signal.signal(number, handler)
         current.lives = run.steps.lives
-        if reasons:
-            raise Refused(reasons)
         return outcomes
 
     def _write_plan(self, current: Plan) -> None:
@@ -122,14 +130,14 @@ class Session:
         failed = {s: o for s, o in outcomes.items() if o.state != "done"}
         result = dict(
             self.facts(current), changed=bool(current.steps), outputs=report.outputs(current),
-            failed_steps=bool(failed),
+            failed_steps=bool(failed or self.lost),
             outcomes={s: {"state": o.state, "why": o.why, "seconds": round(o.seconds, 1)}
                       for s, o in outcomes.items()})
         if self.module._diff:
             result["diff"] = [report.difference(c) for c in changes]
-        if failed:
-            result["msg"] = report.failures(current, failed)
-            result["problems"] = result["msg"].splitlines()
+        if result["failed_steps"]:
+            result["problems"] = [*filter(None, [self.lost]), *report.failures(current, failed)]
+            result["msg"] = "\n".join(result["problems"])
         return result
 
 

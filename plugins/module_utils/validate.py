@@ -76,10 +76,11 @@ class Validator:
         return any(re.match(rf"{re.escape(f.path)}\b", line) for f in rules.errors(self.found))
 
     def _told(self, found: list[Finding]) -> list[str]:
-        """Shows warnings and keeps all; the lines of those that stop the run."""
-        self.found += found
+        """Shows warnings, once, and keeps all; the lines of those that stop the run."""
+        fresh = [f for f in found if f not in self.found]
+        self.found += fresh
         stops = rules.errors(found)
-        for finding in found:
+        for finding in fresh:
             if finding not in stops and not finding.waived:
                 self.module.warn(finding.line(self.stack.id))
         return [finding.line(self.stack.id) for finding in stops]

@@ -46,6 +46,33 @@ def test_held_lease_stops_with_the_holders_name():
     assert len(leases(world)) == 1
 
 
+def test_the_record_of_a_holder_cannot_be_read():
+    for body in (b"", b"{}", b"[1]", b"null", b"\xff", b'{"token": "x", "until": "soon"}'):
+        world = World()
+        client = s3(world)
+        client.create_bucket(Bucket=BUCKET)
+        client.put_object(Bucket=BUCKET, Key=f"leases/{STACK}.json", Body=body)
+        result = world.run(NETWORK)
+        assert result["failed"] and "held by unknown, its record cannot be read" in result["msg"]
+        assert "lease_takeover=true" in result["msg"] and not world.writes()
+        assert actions(world.run(NETWORK, lease_takeover=True))
+        assert not leases(world)
+
+
+def test_another_account_has_the_name_of_the_bucket():
+    """Who knows an account's number can take the name; its own lease there would stop nobody."""
+    world = World()
+    other = world.session(aws_access_key_id="LAB0999988887777", aws_secret_access_key="x",
+                          region_name=REGION).client("s3")
+    other.create_bucket(Bucket=BUCKET)
+    result = world.run(NETWORK)
+    assert result["failed"] and not world.writes()
+    assert f"lease bucket {BUCKET}: Access Denied" in result["msg"]
+    assert "set lease_bucket" in result["msg"]
+    assert not other.list_objects_v2(Bucket=BUCKET).get("Contents")
+    assert actions(world.run(NETWORK, lease_bucket="acme-leases"))
+
+
 def test_takeover_by_word():
     world = World()
     hold(world)
@@ -75,7 +102,7 @@ def test_a_reused_process_id_is_not_the_holder():
 
 def test_a_living_process_of_this_machine_keeps_it():
     world = World()
-    hold(world, **lease.process())
+    hold(world, **{**lease.process(), "who": "kim"})
     assert "held by kim" in world.run(NETWORK)["msg"]
 
 
@@ -124,5 +151,19 @@ def test_a_lease_that_is_taken_over_ends_the_run(monkeypatch):
 
     world.lab.handle = handled
     result = world.run(NETWORK)
-    assert result["failed"] and "taken over by somebody else" in result["msg"]
+    assert result["failed"] and "taken over by somebody else" in result["problems"][0]
     assert len(leases(world)) == 1, "the other one's lease was removed"
+    states = {outcome["state"] for outcome in result["outcomes"].values()}
+    assert "done" in states and "skipped" in states
+
+
+def test_a_lease_that_cannot_be_renewed_ends_the_run(monkeypatch):
+    monkeypatch.setattr(lease, "RENEW", 0.01)
+    monkeypatch.setattr(lease, "LAST", lease.MINUTES * 60 - 0.3)
+    world = World(latency_ms=100)
+    world.lab.set(faults=[{"match": "s3.PutObject", "nth": n, "what": "500"}
+                          for n in range(2, 60)])
+    result = world.run(NETWORK)
+    assert result["failed"] and "lease acme-test: not renewed before" in result["problems"][0]
+    assert "skipped" in {outcome["state"] for outcome in result["outcomes"].values()}
+    assert not leases(world)

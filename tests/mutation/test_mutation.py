@@ -1,4 +1,4 @@
-"""Breaks the engine's rules one by one; the engine's tests must notice each."""
+"""Breaks rules of the engine and of the clients one by one; their tests must notice each."""
 from __future__ import annotations
 
 import os
@@ -12,24 +12,27 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 RULES = yaml.safe_load((Path(__file__).parent / "rules.yml").read_text())
-ENGINE = "plugins/module_utils/engine"
-FAST = ("test_plan.py", "test_apply.py")  # they notice most; the laws are asked when they do not
+UTILS = "plugins/module_utils"
+# Room -> its tests; the later ones are asked when those before do not notice.
+TESTS = {"engine": (("test_plan.py", "test_apply.py"), ("test_laws.py",)),
+         "clients": (("test_aws.py", "test_lease.py"),)}
 
 
-def copied(folder: Path) -> Path:
-    """The engine and its tests, apart from the checkout; returns the engine's folder."""
-    house = folder / "ansible_collections/groundwork/aws"
-    shutil.copytree(ROOT / ENGINE, house / ENGINE, ignore=shutil.ignore_patterns("__pycache__"))
-    (house / ENGINE).parent.joinpath("__init__.py").touch()  # or Python prefers the checkout's
-    shutil.copytree(ROOT / "tests/unit/engine", folder / "tests/unit/engine",
-                    ignore=shutil.ignore_patterns("__pycache__"))
+def copied(folder: Path, room: str) -> Path:
+    """A room, what it imports and its tests, apart from the checkout; returns the room."""
+    house = folder / "ansible_collections/groundwork/aws" / UTILS
+    unwanted = shutil.ignore_patterns("__pycache__")
+    for name in {"engine", room}:
+        shutil.copytree(ROOT / UTILS / name, house / name, ignore=unwanted)
+    (house / "__init__.py").touch()  # or Python prefers the checkout's
+    shutil.copytree(ROOT / "tests/unit" / room, folder / "tests/unit" / room, ignore=unwanted)
     (folder / "pytest.ini").write_text("[pytest]\npythonpath = .\n")
-    return house / ENGINE
+    return house / room
 
 
-def passes(folder: Path, *files: str) -> bool:
-    """Whether the engine's tests pass on the copy; a hang is no pass."""
-    paths = [f"tests/unit/engine/{name}" for name in files]
+def passes(folder: Path, room: str, *files: str) -> bool:
+    """Whether tests of a room pass on the copy; a hang is no pass."""
+    paths = [f"tests/unit/{room}/{name}" for name in files]
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *paths]
     environment = {k: v for k, v in os.environ.items()
                    if not k.startswith(("PYTEST", "PYTHONPATH"))}
@@ -42,15 +45,17 @@ def passes(folder: Path, *files: str) -> bool:
     return done.returncode == 0
 
 
-def test_unbroken_it_passes(tmp_path):
-    copied(tmp_path)
-    assert passes(tmp_path, *FAST, "test_laws.py")
+@pytest.mark.parametrize("room", TESTS)
+def test_unbroken_it_passes(tmp_path, room):
+    copied(tmp_path, room)
+    assert passes(tmp_path, room, *(name for files in TESTS[room] for name in files))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["name"])
 def test_a_broken_rule_is_noticed(tmp_path, rule):
-    path = copied(tmp_path) / rule["file"]
+    room = rule.get("room", "engine")
+    path = copied(tmp_path, room) / rule["file"]
     source = path.read_text()
-    assert source.count(rule["old"]) == 1, "the rule is not in the engine as rules.yml tells it"
+    assert source.count(rule["old"]) == 1, f"the rule is not in {room} as rules.yml tells it"
     path.write_text(source.replace(rule["old"], rule["new"]))
-    assert not passes(tmp_path, *FAST) or not passes(tmp_path, "test_laws.py")
+    assert not all(passes(tmp_path, room, *files) for files in TESTS[room])

@@ -19,7 +19,8 @@ from ..engine.wait import Clock
 from .errors import translate
 from .throttle import Throttle
 
-READS = ("Describe", "List", "Get", "Head", "Batch", "Simulate", "Lookup", "Search")
+READS = ("Describe", "List", "Get", "Head", "BatchGet", "BatchDescribe", "BatchCheck", "Simulate",
+         "Lookup", "Search")
 NOT_READS = ("GetRandomPassword",)  # reads, but only a creation asks for it; counted as a write
 ATTEMPTS = 6  # tries of a read, and of a write that was refused for its rate
 

@@ -11,10 +11,12 @@ import platform
 import threading
 import uuid
 
-from ..engine.errors import Ambiguous, Exists, Failure, Lost, NotFound, ServiceFailure
+from ..engine.errors import Ambiguous, Denied, Exists, Failure, NotFound, ServiceFailure
 
 MINUTES = 10  # a lease that nobody renews for so long may be taken over
-RENEW = 180.0  # seconds between two renewals
+RENEW = 180.0  # seconds between two renewals; after one that failed, a sixth of it
+LAST = 80.0  # seconds that one call may take; with less left, renewing can only come too late
+TICK = 1.0  # seconds between two looks at the clock, which goes on while the machine sleeps
 TRIES = 6  # over about 12 seconds
 REFUSED = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
 
@@ -26,7 +28,16 @@ class Held(Failure):
 def process() -> dict:
     """Who this is: enough to know later whether the process still runs."""
     pid = os.getpid()
-    return {"host": platform.node(), "pid": pid, "started": _started(pid), "space": _space()}
+    return {"host": platform.node(), "boot": _boot(), "space": _space(), "pid": pid,
+            "started": _started(pid), "who": _user()}
+
+
+def _user() -> str:
+    """The user's name, or the number of one who has no name, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return f"user {os.getuid()}"
 
 
 def _started(pid: int) -> str:
@@ -38,8 +49,20 @@ def _started(pid: int) -> str:
         return ""
 
 
+def _boot() -> str:
+    """A random name of this boot of the machine: others may share its host name.
+
+    https://docs.kernel.org/admin-guide/sysctl/kernel.html#random
+    """
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as name:
+            return name.read().strip()
+    except OSError:
+        return ""
+
+
 def _space() -> str:
-    """The process namespace: containers share host names, never this."""
+    """The process namespace: containers of one machine do not share it."""
     try:
         return os.readlink("/proc/self/ns/pid")
     except OSError:
@@ -48,16 +71,30 @@ def _space() -> str:
 
 def ended(holder: dict) -> bool:
     """Whether the holder was a process of this machine that no longer runs."""
-    here = process()
-    if holder.get("host") != here["host"] or holder.get("space") != here["space"]:
+    here, pid = process(), holder.get("pid")
+    same = all(here[n] and holder.get(n) == here[n] for n in ("host", "boot", "space"))
+    if not same or not isinstance(pid, int):
         return False
     try:
-        os.kill(holder["pid"], 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    except PermissionError:
+    except (PermissionError, OverflowError):
         return False
-    return _started(holder["pid"]) != holder["started"]
+    return _started(pid) != holder.get("started")
+
+
+def _expiry(holder: dict) -> datetime.datetime | None:
+    """When a lease ends, or None when its record does not say so."""
+    try:
+        until = datetime.datetime.fromisoformat(holder["until"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return until if until.tzinfo else until.replace(tzinfo=datetime.timezone.utc)
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc)
 
 
 class Bucket:
@@ -66,25 +103,37 @@ class Bucket:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
     """
 
-    def __init__(self, api, bucket: str, name: str):
+    def __init__(self, api, bucket: str, name: str, owner: str = ""):
+        """`owner`: the account that the bucket must belong to; empty: whoever it belongs to."""
         self.api, self.bucket, self.key = api, bucket, f"leases/{name}.json"
+        self._owner = {"ExpectedBucketOwner": owner} if owner else {}
 
     def read(self) -> tuple:
-        """(holder, mark of this state); (None, None) when there is none."""
+        """(holder, mark of this state); (None, None) when there is none.
+
+        A record that cannot be read is an empty holder.
+        """
         try:
-            answer = self.api.s3.get_object(Bucket=self.bucket, Key=self.key)
+            answer = self.api.s3.get_object(Bucket=self.bucket, Key=self.key, **self._owner)
         except NotFound as missing:
             if missing.code == "NoSuchBucket":
                 self._make_bucket()
             return None, None
-        return json.loads(answer["Body"].read()), answer["ETag"]
+        except Denied as denied:
+            raise self._foreign(denied) from None
+        try:
+            holder = json.loads(answer["Body"].read())
+        except ValueError:
+            holder = {}
+        return holder if isinstance(holder, dict) else {}, answer["ETag"]
 
     def write(self, holder: dict, mark):
         """The mark of the state that is written, or None when it is not the marked one before."""
         condition = {"IfMatch": mark} if mark else {"IfNoneMatch": "*"}
         try:
-            return self.api.s3.put_object(Bucket=self.bucket, Key=self.key,
-                                          Body=json.dumps(holder).encode(), **condition)["ETag"]
+            return self.api.s3.put_object(
+                Bucket=self.bucket, Key=self.key, Body=json.dumps(holder).encode(), **condition,
+                **self._owner)["ETag"]
         except ServiceFailure as failure:
             if failure.code in REFUSED:
                 return None
@@ -92,7 +141,14 @@ class Bucket:
 
     def remove(self, _mark) -> None:
         """Takes it away."""
-        self.api.s3.delete_object(Bucket=self.bucket, Key=self.key)
+        self.api.s3.delete_object(Bucket=self.bucket, Key=self.key, **self._owner)
+
+    def _foreign(self, denied: Denied) -> Denied:
+        """The refusal, with what to do where the name of the bucket is the default one."""
+        account = self._owner.get("ExpectedBucketOwner")
+        hint = f"; is it of account {account}? If not, set lease_bucket" if account else ""
+        return Denied(denied.code, f"lease bucket {self.bucket}: {denied.text}{hint}",
+                      denied.operation)
 
     def _make_bucket(self) -> None:
         """The account's bucket for leases, made by whoever needs the first one."""
@@ -102,11 +158,14 @@ class Bucket:
         try:
             self.api.s3.create_bucket(Bucket=self.bucket, **place)
         except Exists:
-            pass  # another run was faster
-        self.api.s3.put_public_access_block(
-            Bucket=self.bucket, PublicAccessBlockConfiguration={
-                "BlockPublicAcls": True, "IgnorePublicAcls": True,
-                "BlockPublicPolicy": True, "RestrictPublicBuckets": True})
+            pass  # another run was faster, or another account has the name
+        try:
+            self.api.s3.put_public_access_block(
+                Bucket=self.bucket, **self._owner, PublicAccessBlockConfiguration={
+                    "BlockPublicAcls": True, "IgnorePublicAcls": True,
+                    "BlockPublicPolicy": True, "RestrictPublicBuckets": True})
+        except Denied as denied:
+            raise self._foreign(denied) from None
 
 
 class Lease:
@@ -114,8 +173,8 @@ class Lease:
 
     def __init__(self, store, name: str, clock, takeover: bool = False):
         self.store, self.name, self.clock, self.takeover = store, name, clock, takeover
-        self.lost = lambda reason: None  # called when somebody else took it over
-        self._token, self._mark = uuid.uuid4().hex, None
+        self.lost, self.stop = "", threading.Event()  # why it is no longer ours; set by then
+        self._token, self._mark, self._until = uuid.uuid4().hex, None, _now()
         self._end = threading.Event()
         self._renewer = threading.Thread(target=self._renew, daemon=True)
 
@@ -139,50 +198,70 @@ class Lease:
         holder, mark = self.store.read()
         if holder is None:
             return self._put(None)
-        if holder["token"] == self._token:  # our own, its answer was lost
-            self._mark = mark
+        if self._ours(holder, mark):  # the answer to our own write was lost
             return True
-        now = datetime.datetime.now(datetime.timezone.utc)
-        expired = datetime.datetime.fromisoformat(holder["until"]) < now
-        if not (self.takeover or expired or ended(holder)):
-            raise Held(
-                f"lease {self.name}: held by {holder['who']} on {holder['host']} (process "
-                f"{holder['pid']}) until {holder['until'][:19]}Z; wait, or take it over with "
-                "-e lease_takeover=true when you know that run is dead")
+        until = _expiry(holder)
+        if not (self.takeover or until and until < _now() or ended(holder)):
+            raise Held(f"lease {self.name}: {self._held(holder, until)}, or take it over with "
+                       "-e lease_takeover=true when you know that run is dead")
         return self._put(mark)
+
+    @staticmethod
+    def _held(holder: dict, until: datetime.datetime | None) -> str:
+        if not until:
+            return "held by unknown, its record cannot be read; find who runs"
+        who, host, pid = (holder.get(name, "unknown") for name in ("who", "host", "pid"))
+        return f"held by {who} on {host} (process {pid}) until {until:%Y-%m-%dT%H:%M:%S}Z; wait"
 
     def _put(self, mark) -> bool:
         """Writes the lease; False when its state is no longer the marked one."""
-        now = datetime.datetime.now(datetime.timezone.utc)
-        until = now + datetime.timedelta(minutes=MINUTES)
-        written = self.store.write({**process(), "who": getpass.getuser(), "token": self._token,
+        until = _now() + datetime.timedelta(minutes=MINUTES)
+        written = self.store.write({**process(), "token": self._token,
                                     "until": until.isoformat()}, mark)
-        self._mark = written or self._mark
+        if written:
+            self._mark, self._until = written, until
         return bool(written)
 
     def _renew(self) -> None:
-        while not self._end.wait(RENEW):
-            try:
-                held = self._put(self._mark) or self._still_ours()
-            except NotFound:
-                held = False
-            except ServiceFailure:
-                continue  # the lease lives on until it expires; the next turn tries again
-            if not held:
-                self.lost(Lost(f"lease {self.name}: taken over by somebody else"))
-                return
+        """Until the end, or until the lease is lost: taken over, or not renewed in time."""
+        due = self._until - datetime.timedelta(minutes=MINUTES, seconds=-RENEW)
+        while not (self._end.wait(min(TICK, RENEW)) or self.lost):
+            now = _now()
+            if (self._until - now).total_seconds() < LAST:
+                self._lose(f"not renewed before {self._until:%H:%M:%S}Z")
+            elif now >= due:
+                held = self._renewed()
+                if held is False:
+                    self._lose("taken over by somebody else")
+                due = now + datetime.timedelta(seconds=RENEW if held else RENEW / 6)
 
-    def _still_ours(self) -> bool:
-        """Whether a renewal was refused because an earlier one, without answer, was done."""
-        holder, self._mark = self.store.read()
-        return bool(holder) and holder["token"] == self._token
+    def _renewed(self) -> bool | None:
+        """One renewal; None when it failed and the next may succeed."""
+        try:
+            return self._put(self._mark) or self._ours(*self.store.read())
+        except NotFound:
+            return False
+        except Exception:  # pylint: disable=broad-except  # whatever it is, the clock goes on
+            return None
+
+    def _lose(self, why: str) -> None:
+        self.lost = f"lease {self.name}: {why}; what was begun may go on in AWS, the rest was " \
+            "not begun"
+        self.stop.set()
+
+    def _ours(self, holder: dict | None, mark) -> bool:
+        """Whether what was read is our own lease, which then is known again."""
+        until = _expiry(holder) if holder and holder.get("token") == self._token else None
+        if until:
+            self._mark, self._until = mark, until
+        return bool(until)
 
     def release(self) -> None:
         """Gives the lease back; one that was taken over is left alone."""
         self._end.set()
         try:
             holder, mark = self.store.read()
-            if holder and holder["token"] == self._token:
+            if holder and holder.get("token") == self._token:
                 self.store.remove(mark)
         except ServiceFailure:
             pass  # it expires by itself

@@ -52,10 +52,6 @@ class Unreachable(ServiceFailure):
     """No connection could be made; the call had no effect."""
 
 
-class Lost(Failure):
-    """The right to write was lost while running (another holder has the lease)."""
-
-
 class Refused(Failure):
     """The plan asks for something that nobody allowed; `problems` lists all of it."""
 
