@@ -1,9 +1,12 @@
 """Run every check of the project, go on after a failure, and close with one summary.
 
-A pytest step counts its tests, every other step counts as one. The last line is
+The steps of pytest run one after the other with two workers and show their progress; all others,
+each of which keeps one core busy at most, run beside them, and are shown when they end. A pytest
+step counts its tests, every other step counts as one. The last line is
 `N passed, N failed, N skipped`; the exit code is 0 only when nothing failed.
 """
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -11,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -21,6 +25,7 @@ OLDER = ROOT / ".venv-core219"
 
 # A step that hangs must not take the summary with it.
 STEP_SECONDS = 1500
+RUNNING = set()  # process groups of the steps that run
 
 
 @dataclasses.dataclass
@@ -84,22 +89,25 @@ def versions(venv):
                           text=True, check=True).stdout.strip()
 
 
-def call(step, junit):
+def end(group):
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def call(step, junit, log):
     """Run a step to its end, or to the end of its time with everything it started."""
     command = step.command + ([f"--junitxml={junit}"] if step.junit else [])
-    with subprocess.Popen(command, cwd=ROOT, env=environment(step.venv),
+    with subprocess.Popen(command, cwd=ROOT, env=environment(step.venv), stdout=log, stderr=log,
                           stdin=subprocess.DEVNULL, start_new_session=True) as process:
+        RUNNING.add(process.pid)
         try:
             return process.wait(timeout=STEP_SECONDS)
         except subprocess.TimeoutExpired:
-            print(f"No end after {STEP_SECONDS} s, stopped: {step.name}", flush=True)
+            print(f"No end after {STEP_SECONDS} s, stopped: {step.name}", file=log, flush=True)
             return 1
         finally:
-            # What a step leaves running would change the next ones.
-            try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            RUNNING.discard(process.pid)
+            end(process.pid)  # what a step leaves running would change the next ones
 
 
 def count(step, status, junit):
@@ -118,13 +126,44 @@ def count(step, status, junit):
         step.failed = 1
 
 
-def run(step, number):
-    print(f"\n==== {step.name} ({versions(step.venv)})", flush=True)
+def title(step):
+    return f"\n==== {step.name} ({versions(step.venv)})"
+
+
+def run(step, number, log=None):
     junit = RESULTS / f"{number}.xml"
     start = time.monotonic()
-    status = call(step, junit)
+    status = call(step, junit, log)
     step.seconds = time.monotonic() - start
     count(step, status, junit)
+
+
+def run_beside(step, number):
+    """Run a step whose output is kept; returns the output."""
+    path = RESULTS / f"{number}.log"
+    with path.open("w") as log:
+        run(step, number, log)
+    return path.read_text(errors="replace")
+
+
+def run_all(steps):
+    """All steps, side by side as far as the cores go."""
+    numbered = list(enumerate(steps, 1))
+    with ThreadPoolExecutor(1) as beside:
+        others = [(step, beside.submit(run_beside, step, number))
+                  for number, step in numbered if not step.junit]
+        try:
+            for number, step in numbered:
+                if step.junit:
+                    print(title(step), flush=True)
+                    run(step, number)
+        except KeyboardInterrupt:
+            beside.shutdown(wait=False, cancel_futures=True)
+            for group in list(RUNNING):
+                end(group)
+            raise
+        for step, output in others:
+            print(title(step), output.result(), sep="\n", flush=True)
 
 
 def summarise(steps, venvs):
@@ -153,8 +192,7 @@ def main():
     if OLDER.is_dir():
         steps += older_steps()
         venvs.append(OLDER)
-    for number, step in enumerate(steps, 1):
-        run(step, number)
+    run_all(steps)
     return summarise(steps, venvs)
 
 
