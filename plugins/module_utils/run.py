@@ -101,7 +101,7 @@ def concrete(cls=Resource) -> list:
     """All types of this collection that are loaded and have objects in AWS."""
     below = [c for sub in cls.__subclasses__() for c in concrete(sub)]
     own = not cls.external and (getattr(cls, "reads", ()) or "fetch" in vars(cls)) \
-        and cls.__module__.startswith(TYPES) and cls.__name__ != "Declared"
+        and cls.__module__.startswith(TYPES) and (cls.ref or cls.identity)
     return below + ([cls] if own else [])
 
 

@@ -16,7 +16,7 @@ except ImportError:  # run.py reports the missing library
 from ..engine.errors import Ambiguous, Failure, Throttled
 from ..engine.resource import OWNER, search
 from ..engine.wait import Clock
-from .errors import translate
+from .errors import accepted, translate
 from .throttle import Throttle
 
 READS = ("Describe", "List", "Get", "Head", "BatchGet", "BatchDescribe", "BatchCheck", "Simulate",
@@ -43,17 +43,15 @@ class Service:
 
     def __getattr__(self, method: str):
         operation = self._client.meta.method_to_api_mapping[method]
-        call, aws = getattr(self._client, method), self._aws
+        call, aws, name = getattr(self._client, method), self._aws, f"{self._name}:{operation}"
 
         def attempt(**params):
             for turn in range(ATTEMPTS):
                 aws.throttle.wait(self._name, operation)
                 try:
-                    return call(**params)
-                except Failure:
-                    raise
+                    return accepted(call(**params), name)
                 except Exception as error:  # pylint: disable=broad-except  # translated
-                    failure = translate(error, f"{self._name}:{operation}")
+                    failure = error if isinstance(error, Failure) else translate(error, name)
                 if not self._again(operation, failure) or turn == ATTEMPTS - 1:
                     raise failure
                 aws.clock.sleep(aws.clock.jitter(0.2 * 2 ** turn))

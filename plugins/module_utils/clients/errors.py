@@ -48,11 +48,20 @@ TEXTS = (
 
 def failure(code: str, text: str, operation: str, status: int = 0) -> errors.ServiceFailure:
     """The engine's failure for an answer of AWS."""
-    for kind, pattern in (*((k, p) for k, p in TEXTS if re.search(p, f"{code} {text}")),
-                          *((k, p) for k, p in CODES if re.search(p, code))):
-        return kind(code, text, operation) if pattern else errors.ServiceFailure(code, text)
-    kind = errors.Ambiguous if status >= 500 else errors.ServiceFailure
-    return kind(code, text, operation)
+    kinds = [*(kind for kind, pattern in TEXTS if re.search(pattern, f"{code} {text}")),
+             *(kind for kind, pattern in CODES if re.search(pattern, code)),
+             errors.Ambiguous if status >= 500 else errors.ServiceFailure]
+    return kinds[0](code, text, operation)
+
+
+def accepted(answer: dict, operation: str) -> dict:
+    """The answer, unless it says of an object that nothing was done: such calls end with 200."""
+    for failed in answer.get("Unsuccessful") or ():  # EC2
+        if error := failed.get("Error"):
+            raise failure(error.get("Code", ""), error.get("Message", ""), operation)
+    for failed in answer.get("FailedEntries") or ():  # EventBridge
+        raise failure(failed.get("ErrorCode", ""), failed.get("ErrorMessage", ""), operation)
+    return answer
 
 
 def translate(error: Exception, operation: str) -> errors.ServiceFailure:

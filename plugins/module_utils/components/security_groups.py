@@ -140,13 +140,13 @@ def _check_cidr(path: str, value: str, version: int, problems: list) -> None:
 
 def _ranges(path: str, given: dict, protocol: str, problems: list) -> list[tuple]:
     """(suffix of the key, first port, last port) of each rule."""
-    low, high = given["from_port"], given["to_port"]
-    high = low if high is None else high
+    low, code = given["from_port"], given["to_port"]
+    high = low if code is None else code
     if protocol not in ("tcp", "udp"):
         if given["ports"] or (low is not None and not protocol.startswith("icmp")):
             problems.append(f"{path}: protocol {protocol} has no ports; leave them out")
         # An ICMP type and code; -1 is all of them, and what AWS answers where there is neither.
-        return [("", -1 if low is None else low, -1 if high is None else given["to_port"] or -1)]
+        return [("", -1 if low is None else low, -1 if code is None else code)]
     if (low is not None) == bool(given["ports"]) or (low is None and high is not None):
         problems.append(f"{path}: give either from_port (with to_port) or ports; all ports are "
                         "from_port 0, to_port 65535")

@@ -89,8 +89,8 @@ def _expression(path: str):
 
 
 def search(path: str, live) -> typing.Any:
-    """JMESPath search with compiled expressions kept."""
-    return _expression(path).search(live)
+    """JMESPath search with compiled expressions kept; an empty path finds nothing."""
+    return _expression(path).search(live) if path else None
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

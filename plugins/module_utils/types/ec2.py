@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 
 from ..clients.tags import pairs, specification
+from ..engine.errors import NotFound
 from ..engine.resource import Fact, attr, create_only, search, updates
 from .declared import Declared
 from .iam import Role
@@ -17,7 +18,23 @@ class Ec2(Declared):
 
     service = "ec2"
     kind = ""  # resource type in TagSpecifications
+    unique = ""  # filter of the name, where only one object may have it: the identity's first
     tags_path = "Tags"
+
+    @classmethod
+    def fetch(cls, scan):
+        """What is the stack's; of unique names that it lacks, also what others have."""
+        found = list(super().fetch(scan))
+        there = {cls.read(cls.identity[0], item) for item in found} if cls.unique else ()
+        missing = [n for n in scan.names(cls) if n not in there] if cls.unique else []
+        return found + cls.filtered(scan, cls.unique, missing)
+
+    @classmethod
+    def filtered(cls, scan, name, values):
+        """The objects that a filter lets pass; AWS takes 200 values for one."""
+        return [item for start in range(0, len(values), 200) for item in scan.api.pages(
+            cls.service, *cls.reads,
+            Filters=[{"Name": name, "Values": values[start:start + 200]}])]
 
     @classmethod
     def narrow(cls, api):
@@ -182,9 +199,7 @@ class RouteTable(Ec2):
     @classmethod
     def fetch(cls, scan):
         """All tables of our VPCs: a subnet may have been associated with one of somebody else."""
-        vpcs = [vpc["VpcId"] for vpc in scan.of(Vpc).items]
-        filters = [{"Name": "vpc-id", "Values": vpcs}]
-        return scan.api.pages("ec2", *cls.reads, Filters=filters) if vpcs else []
+        return cls.filtered(scan, "vpc-id", [vpc["VpcId"] for vpc in scan.of(Vpc).items])
 
 
 class RouteTableAssociation(Declared):
@@ -217,14 +232,18 @@ class Route(Declared):
 
     route_table: RouteTable = create_only("RouteTableId")
     destination_cidr_block: str = create_only("DestinationCidrBlock")
+    destination_ipv6_cidr_block: str = create_only("DestinationIpv6CidrBlock")
+    destination_prefix_list_id: str = create_only("DestinationPrefixListId")
     internet_gateway: InternetGateway = attr("GatewayId")
     nat_gateway: NatGateway = attr("NatGatewayId")
     internet: InternetGatewayAttachment = attr()  # a gateway takes routes once it is attached
 
     service = "ec2"
-    identity = ("route_table", "destination_cidr_block")
+    identity = ("route_table", "destination_cidr_block", "destination_ipv6_cidr_block",
+                "destination_prefix_list_id")
     member_of = "route_table"
-    ignore = "GatewayId=='local' || DestinationPrefixListId || Origin!='CreateRoute'"
+    ignore = ("GatewayId=='local' || Origin!='CreateRoute' || "
+              "DestinationPrefixListId && starts_with(GatewayId || '', 'vpce-')")
     dies_with_parent = True
     creates = ("create_route", "")
 
@@ -239,8 +258,8 @@ class Route(Declared):
         api.ec2.replace_route(**self.params())
 
     def delete(self, api, live):
-        api.ec2.delete_route(RouteTableId=live["RouteTableId"],
-                             DestinationCidrBlock=live["DestinationCidrBlock"])
+        api.ec2.delete_route(**{name: value for name, value in live.items()
+                                if name == "RouteTableId" or name.startswith("Destination")})
 
 
 class SecurityGroup(Ec2):
@@ -249,23 +268,28 @@ class SecurityGroup(Ec2):
     group_name: str = create_only("GroupName")
     description: str = create_only("Description")
     vpc: Vpc = create_only("VpcId")
+    default_egress: bool = attr(later=True, default=False)  # to everywhere, as AWS makes it
 
-    kind, ref = "security-group", "GroupId"
-    reads = ("describe_security_groups", "SecurityGroups")
+    kind, ref, unique = "security-group", "GroupId", "group-name"
+    identity = ("group_name", "vpc")
+    reads, creates = ("describe_security_groups", "SecurityGroups"), ("create_security_group", "@")
     deletes = ("delete_security_group", "GroupId")
     delete_first = True
     outputs = {"id": "GroupId"}
 
-    def params(self):
-        return {"GroupName": self.group_name, "Description": self.description, "VpcId": self.vpc}
-
     def create(self, api):
-        """Creates the group without the rule that allows all outbound traffic by default."""
-        group = api.ec2.create_security_group(**self.params(), **self.tagging())
+        return {**super().create(api), "GroupName": self.group_name, "VpcId": self.vpc}
+
+    @updates("default_egress")
+    def close(self, api, live):
+        """Takes away the rule that AWS puts in, which lets everything out."""
         everything = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
-        api.ec2.revoke_security_group_egress(GroupId=group["GroupId"],
-                                             IpPermissions=[everything])
-        return {**group, "GroupName": self.group_name, "VpcId": self.vpc}
+        try:
+            api.ec2.revoke_security_group_egress(GroupId=live["GroupId"],
+                                                 IpPermissions=[everything])
+        except NotFound as failure:
+            if failure.code != "InvalidPermission.NotFound":  # it was an earlier call's doing
+                raise
 
 
 class PrefixList(Fact):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 
 from ..clients.tags import pairs
-from ..engine.errors import NotFound, ServiceFailure
+from ..engine.errors import NotFound
 from ..engine.resource import attr, create_only, updates
 from .declared import Declared, agrees
 from .sqs import Queue
@@ -93,14 +93,7 @@ class Target(Declared):
     def put(self, api, live):
         """Writes the target, whether it is there or not."""
         target = {"Id": self.target_id, "Arn": self.arn}
-        _refuse(api.events.put_targets(Rule=self.rule, Targets=[target]), "PutTargets")
+        api.events.put_targets(Rule=self.rule, Targets=[target])
 
     def delete(self, api, live):
-        _refuse(api.events.remove_targets(Rule=live["Rule"], Ids=[live["Id"]]), "RemoveTargets")
-
-
-def _refuse(answer: dict, operation: str) -> None:
-    """These calls succeed even where they do nothing."""
-    for failed in answer.get("FailedEntries", ()):
-        raise ServiceFailure(failed.get("ErrorCode", ""), failed.get("ErrorMessage", ""),
-                             f"events:{operation}")
+        api.events.remove_targets(Rule=live["Rule"], Ids=[live["Id"]])

@@ -37,7 +37,8 @@ class LaunchTemplate(Ec2):
     instance_tags: dict = attr(  # of volumes, too
         "LaunchTemplateData.TagSpecifications[?ResourceType=='instance'].Tags | [0]", read=_plain)
 
-    kind, ref = "launch-template", "LaunchTemplateId"
+    kind, ref, unique = "launch-template", "LaunchTemplateId", "launch-template-name"
+    identity = ("launch_template_name",)
     reads = ("describe_launch_templates", "LaunchTemplates")
     deletes = ("delete_launch_template", "LaunchTemplateId")
     outputs = {"id": "LaunchTemplateId", "version": "LatestVersionNumber"}
@@ -48,7 +49,7 @@ class LaunchTemplate(Ec2):
 
     @classmethod
     def fetch(cls, scan):
-        """The stack's templates, each with its latest version: one call for all of these."""
+        """The templates, each with its latest version: one call for all of these."""
         templates = list(super().fetch(scan))
         versions = scan.api.pages(
             "ec2", "describe_launch_template_versions", "LaunchTemplateVersions",
