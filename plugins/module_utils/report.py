@@ -3,8 +3,12 @@
 """Plans and outcomes as plain data for people, JSON and other roles."""
 from __future__ import annotations
 
+import collections
+
 from .engine.plan import Change, Plan
-from .engine.resource import field_names, search, unknown_keys
+from .engine.resource import search, unknown_keys
+
+ACTIONS = ("create", "update", "replace", "delete", "keep")
 
 
 def plain(value):
@@ -27,8 +31,7 @@ def before(change: Change) -> dict:
 
 def _wanted(change: Change) -> dict:
     if change.action == "create":
-        names = field_names(type(change.resource))
-        values = {n: getattr(change.resource, n) for n in names}
+        values = {n: getattr(change.resource, n) for n in change.resource.attrs}
         return {n: v for n, v in values.items() if v is not None}
     return {name: new for name, (old, new) in change.changed.items()}
 
@@ -39,6 +42,12 @@ def changes(current: Plan) -> list[dict]:
                  expected_seconds=round(c.seconds), before=before(c), after=plain(_wanted(c)),
                  unknown=[n for n, v in _wanted(c).items() if unknown_keys(v)], reason=c.reason)
             for c in current.changes]
+
+
+def summary(current: Plan) -> dict:
+    """How many changes of each kind."""
+    counts = collections.Counter(c.action for c in current.changes)
+    return {action: counts[action] for action in ACTIONS}
 
 
 def difference(change: Change) -> dict:
@@ -69,15 +78,6 @@ def outputs(current: Plan) -> dict:
     return found
 
 
-def state_of(cls, live: dict) -> str:
-    """ready, failed, leaving, or pending: what the type's acceptors say of a live object."""
-    for state in ("failed", "leaving"):
-        path = getattr(cls, state)
-        if path and search(path, live):
-            return state
-    return "ready" if not cls.ready or search(cls.ready, live) else "pending"
-
-
 def inventory(scan, types) -> dict:
     """All objects that carry the stack's tags, by key, and those that are not ready."""
     objects = {}
@@ -86,7 +86,7 @@ def inventory(scan, types) -> dict:
         for key, lives in [*listing.owned.items(), *listing.leaving.owned.items()]:
             live = lives[0]
             objects[key] = dict(
-                type=cls.__name__, id=str(search(cls.ref, live)), state=state_of(cls, live),
+                type=cls.__name__, id=str(search(cls.ref, live)), state=cls.state_of(live),
                 **{name: search(path, live) for name, path in cls.outputs.items() if name != "id"})
     unready = sorted(key for key, found in objects.items() if found["state"] != "ready")
     return dict(objects=dict(sorted(objects.items())), not_ready=unready)

@@ -10,7 +10,6 @@ import signal
 from .clients.lease import Lease
 from .engine.apply import Run
 from .engine.errors import Failure, Refused
-from .engine.graph import remaining
 from .engine.plan import Plan
 from .engine.scan import Scan
 from .engine.wait import Clock
@@ -120,7 +119,7 @@ class Session:
 
     def facts(self, current: Plan) -> dict:
         """What is known of a plan before it is carried out."""
-        return dict(stack=self.name, plan=report.changes(current), summary=current.summary,
+        return dict(stack=self.name, plan=report.changes(current), summary=report.summary(current),
                     left_over=[c.key for c in current.left_over], calls=self.api.counts,
                     expected_seconds=round(current.seconds))
 
@@ -147,7 +146,7 @@ class Progress:
     def __init__(self, current: Plan, result: dict, clock: Clock):
         self.path, self.clock = os.environ.get(PROGRESS), clock
         self.changes = {c.step: c for c in current.steps}
-        self.ways = remaining(current.after, {s: c.seconds for s, c in self.changes.items()})
+        self.ways = current.ways
         self.open, self.begun = set(self.changes), {}
         self._write(result)
 

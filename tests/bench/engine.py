@@ -9,7 +9,7 @@ import sys
 import time
 
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.apply import Run
-from ansible_collections.groundwork.aws.plugins.module_utils.engine.graph import expected
+from ansible_collections.groundwork.aws.plugins.module_utils.engine.graph import remaining
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.plan import plan
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.scan import Scan
 from tests.unit.engine import toys
@@ -98,7 +98,7 @@ def makespan(resources, api, clock, types=()) -> dict:
 
 def critical(after: dict, seconds: dict) -> float:
     """Seconds of the longest chain of steps; `after`: step -> steps before it."""
-    return expected(after, seconds)
+    return max(remaining(after, seconds).values(), default=0)
 
 
 def results() -> dict:

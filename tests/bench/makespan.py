@@ -7,12 +7,12 @@ import threading
 from unittest.mock import patch
 
 from ansible_collections.groundwork.aws.plugins.module_utils import session
-from ansible_collections.groundwork.aws.plugins.module_utils.engine.graph import expected
 from lab.timing import DURATIONS
 
 from tests import world
 from tests.unit.engine.toys import ThreadedClock
 
+from .engine import critical
 from .measure import Failed
 from .stage import STACK
 from .table import Row, at_most
@@ -95,7 +95,7 @@ def makespan(_stage):
     if result["failed"]:
         raise Failed(f"{STACK}: {result['msg']}")
     seconds, plan = clock.now() - begun, Recorded.plans[-1]
-    path = expected(plan.after, {c.step: least(c) for c in plan.steps})
+    path = critical(plan.after, {c.step: least(c) for c in plan.steps})
     title = f"{STACK} ({len(plan.steps)} resources) with AWS's durations"
     slowest = sorted(((o["seconds"], s) for s, o in result["outcomes"].items()), reverse=True)[:5]
     yield Row(title, f"{seconds:.0f} s", f"critical path {path:.0f} s", f"{seconds / path:.3f}x",

@@ -19,7 +19,7 @@ PYTHON = sorted((ROOT / "plugins").rglob("*.py"))
 # Most code lines (no blank lines, comments, docstrings) that a file of each room may have.
 FILE_LINES = (("plugins/modules", 60), ("plugins/module_utils/components", 250),
               ("plugins", 350), ("lab", 350), ("tests", 350))
-ENGINE_LINES, FUNCTION_LINES, TYPE_LINES, PARAMETERS, COLUMNS = 900, 40, 100, 6, 100
+ENGINE_LINES, FUNCTION_LINES, TYPE_LINES, PARAMETERS, COLUMNS = 800, 40, 100, 6, 100
 # Room -> rooms it may import from, by the way that the data goes.
 ROOMS = {
     "engine": {"engine"},

@@ -9,22 +9,28 @@ from .errors import Refused
 from .resource import Resource, needs
 
 
+def reached(start, onwards) -> dict:
+    """The keys are all that is reached from `start`, itself first; `onwards`: what each leads to."""
+    found, todo = dict.fromkeys(start), list(start)
+    for here in todo:  # which grows
+        more = [there for there in onwards(here) if there not in found]
+        found.update(dict.fromkeys(more))
+        todo += more
+    return found
+
+
 def closed(resources) -> dict[str, Resource]:
     """Key -> resource for all of them and all they need, in an order that can be built."""
-    found, problems, todo = {}, set(), list(resources)
-    while todo:
-        resource = todo.pop()
-        known = found.get(resource.key)
-        if known is None or (known.external and not resource.external):
-            found[resource.key] = resource  # rather than a look-up of what this graph makes itself
-            todo += needs(resource)
+    found, problems = {}, set()
+    for resource in reached(resources, needs):
+        known = found.setdefault(resource.key, resource)
+        if known.external:  # a look-up may be for what this graph makes itself
+            found[resource.key] = resource
         elif known is not resource and not resource.external:
             problems.add(f"plan {resource.key}: two resources have this key")
     if problems:
         raise Refused(sorted(problems))
-    rank = {r.key: i for i, r in enumerate(resources)}  # as they were given: plans read alike
-    edges = {key: [n.key for n in needs(found[key])]
-             for key in sorted(found, key=lambda k: rank.get(k, len(rank)))}
+    edges = {key: [n.key for n in needs(resource)] for key, resource in found.items()}
     try:
         order = list(graphlib.TopologicalSorter(edges).static_order())
     except graphlib.CycleError as error:
@@ -40,8 +46,3 @@ def remaining(after: dict[str, set], seconds: dict[str, float]) -> dict[str, flo
         for before in after.get(name, ()):
             longest[before] = max(longest[before], seconds.get(before, 0) + longest[name])
     return longest
-
-
-def expected(after: dict[str, set], seconds: dict[str, float]) -> float:
-    """Seconds that all of it takes when nothing waits without need."""
-    return max(remaining(after, seconds).values(), default=0)

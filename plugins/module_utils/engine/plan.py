@@ -10,14 +10,17 @@ import re
 from dataclasses import dataclass, field
 
 from .errors import Failure, Refused
-from .graph import closed, expected
+from .graph import closed, reached, remaining
 from .resource import (
     KEY, OWNER, Impact, Lookup, Resource, canonical, diff, field_types, needs,
     refers_to, resolved, search,
 )
-from .scan import Scan, closure
+from .scan import Scan
 
-ACTIONS = ("create", "update", "replace", "delete", "keep")
+GUARDS = {  # property of a resource that keeps it from being removed -> what the user reads
+    "stateful": "it holds data; ",
+    "protected": "it holds data and is protected; switch its protection off in the stack, or ",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +51,10 @@ class Change:
     @property
     def step(self) -> str:
         """The name of its step in the run; a removal may stand beside the making of its heir."""
-        cls = type(self.resource)
         if self.action != "delete":
             return self.key
-        which = search(cls.ref, self.live) if cls.ref else \
-            f"from {cls.read(cls.member_of, self.live)}" if cls.member_of else "it"
+        cls = type(self.resource)
+        which = search(cls.ref, self.live) or f"from {cls.read(cls.member_of, self.live)}"
         return f"{self.key} (delete {which})"
 
     @property
@@ -61,17 +63,11 @@ class Change:
         return {n: a for n, a in self.resource.attrs.items() if n in self.changed}
 
     @property
-    def fixed(self) -> list[str]:
-        """The fields that differ and cannot be changed."""
-        return [n for n, a in self.touched.items() if a.create_only]
-
-    @property
     def impact(self) -> Impact:
-        cls = type(self.resource)
-        if self.action in ("delete", "replace") and cls.stateful:
+        if self.action in ("delete", "replace") and self.resource.stateful:
             return Impact.DATA_LOSS
         return {"update": max((a.impact for a in self.touched.values()), default=Impact.NONE),
-                "delete": Impact.IN_PLACE if cls.member_of else Impact.DOWNTIME,
+                "delete": Impact.IN_PLACE if self.resource.member_of else Impact.DOWNTIME,
                 "replace": Impact.REPLACE}.get(self.action, Impact.NONE)
 
     @property
@@ -100,14 +96,14 @@ class Plan:
         return [c for c in self.changes if c.action != "keep"] + self.cleanups
 
     @property
-    def summary(self) -> dict:
-        counts = collections.Counter(c.action for c in self.changes)
-        return {action: counts[action] for action in ACTIONS}
+    def ways(self) -> dict[str, float]:
+        """Step -> usual seconds of the longest way that starts with it."""
+        return remaining(self.after, {c.step: c.seconds for c in self.steps})
 
     @property
     def seconds(self) -> float:
         """Usual duration of the whole run."""
-        return expected(self.after, {c.step: c.seconds for c in self.steps})
+        return max(self.ways.values(), default=0)
 
 
 def kind_of(cls) -> str:
@@ -121,20 +117,21 @@ class Survey:
     def __init__(self, resources, scan: Scan, types=(), policy: Policy = Policy()):
         self.scan, self.policy = scan, policy
         self.wanted = closed(resources)
-        kinds = [r.kind if isinstance(r, Lookup) else type(r) for r in self.wanted.values()]
-        self.types = [c for c in closure([*types, *kinds]) if c in types or c in kinds]
+        kinds = (r.kind if isinstance(r, Lookup) else type(r) for r in self.wanted.values())
+        self.types = sorted({*types, *kinds}, key=lambda cls: (
+            len(reached([cls], refers_to)), cls.__name__))  # those referred to first
         self.lives, self.problems, self.claimed = {}, [], {}  # claimed: id(live) -> key
         scan.read(self.types)
 
     def located(self):
-        """A resolved copy of each wanted resource, and its live object, as `lives` gets them."""
-        for resource in self.wanted.values():
-            if resource.external:
-                self.lives[resource.key] = resource.find(self.scan)
-            else:
-                yield self._locate(resolved(resource, self.lives))
+        """A resolved copy of each wanted resource, and its live object, which `lives` gets, too."""
+        for key, resource in self.wanted.items():
+            wanted = resolved(resource, self.lives)
+            self.lives[key] = wanted.find(self.scan) if wanted.external else self._locate(wanted)
+            if not wanted.external:
+                yield wanted, self.lives[key]
 
-    def _locate(self, wanted: Resource) -> tuple[Resource, dict | None]:
+    def _locate(self, wanted: Resource) -> dict | None:
         found = self.scan.of(type(wanted)).find(wanted)
         found = [f for f in found if not wanted.marked(f)] or found[:1]
         if len(found) > 1:
@@ -142,24 +139,25 @@ class Survey:
             self.problems.append(f"plan {wanted.key}: {ids} both carry this key; "
                                  "delete one of them or take its groundwork:key tag away")
         if not found:
-            return wanted, None
-        tags, named = wanted.tags_of(found[0]), wanted.tags_path and wanted.tags
-        if named and tags.get(OWNER) != self.scan.owner and wanted.key not in self.policy.adopt:
-            owner = f"stack {tags[OWNER]}" if OWNER in tags else "nobody known here"
+            return None
+        live, owner = found[0], wanted.tags_of(found[0]).get(OWNER)
+        if wanted.tags and owner != self.scan.owner and wanted.key not in self.policy.adopt:
             self.problems.append(
-                f"plan {wanted.key}: {search(wanted.ref, found[0])} exists and belongs to {owner}; "
+                f"plan {wanted.key}: {search(wanted.ref, live)} exists and belongs to "
+                f"{f'stack {owner}' if owner else 'nobody known here'}; "
                 f"choose another name or adopt it (adopt: [{wanted.key}])")
-            return wanted, None
-        other = self.claimed.setdefault(id(found[0]), wanted.key)
+            return None
+        other = self.claimed.setdefault(id(live), wanted.key)
         if other != wanted.key:
             self.problems.append(f"plan {wanted.key}: it is the same object as {other}")
-        return wanted, found[0]
+        return live
 
     def absent(self) -> list[str]:
         """A problem for each object that is looked up and not there."""
         users = {n.key: key for key, r in reversed(self.wanted.items()) for n in needs(r)}
-        return [f"plan {users[key]}: {key} is needed and not there{self._hint(self.wanted[key])}"
-                for key, live in self.lives.items() if live is None]
+        return [f"plan {users[key]}: {key} is needed and not there{self._hint(resource)}"
+                for key, resource in self.wanted.items()
+                if resource.external and self.lives[key] is None]
 
     def _hint(self, wanted: Resource) -> str:
         if not isinstance(wanted, Lookup):
@@ -168,9 +166,9 @@ class Survey:
         return f"; did you mean {close[0]}?" if close else \
             f"; converge {wanted.key.split('/')[0]} first"
 
-    def unclaimed(self) -> list[tuple]:
+    def unclaimed(self):
         """(removal, parent) of every object of the stack that is not a wanted one."""
-        found, owned = [], []  # owned: (type, key, live) of all objects of the stack
+        owned, scope = [], self.policy.components  # (type, key, live) of all objects of the stack
         for cls in (c for c in self.types if not c.external):
             for live in self.scan.of(cls).items:
                 claimed, parent, tags = self.claimed.get(id(live)), None, cls.tags_of(live)
@@ -178,16 +176,12 @@ class Survey:
                 if cls.member_of and not claimed:
                     key, parent = self._member_key(cls, live, owned)
                 owned += [(cls, key, live)] if key else []
-                if key and not claimed and self._in_scope(key):
-                    found.append((_removal(cls(key=key), live, "left over"), parent))
-        return found
-
-    def _in_scope(self, key: str) -> bool:
-        return key.split("/")[0] in (self.policy.components or [key.split("/")[0]])
+                if key and not claimed and (not scope or key.split("/")[0] in scope):
+                    yield _removal(cls(key=key), live, "left over"), parent
 
     def _member_key(self, cls, live: dict, owned: list) -> tuple:
         """The key and the parent of a member nobody wants; nothing when its parent is not ours."""
-        if cls.ignore and search(cls.ignore, live):
+        if search(cls.ignore, live):
             return None, None
         parent_id, of = canonical(cls.read(cls.member_of, live)), cls.attrs[cls.member_of].of
         for kind, key, parent in owned:
@@ -199,8 +193,15 @@ class Survey:
                 return f"{component}/{kind_of(cls)}/{name}:{'/'.join(names)}", parent
         return None, None
 
-    def plan(self, changes: list[Change], **more) -> Plan:
-        """The plan of these changes, or `Refused` with every problem at once."""
+    def plan(self, changes: list[Change], guard: str, **more) -> Plan:
+        """The plan of these changes, or `Refused` with every problem at once.
+
+        `guard`: the property of resources that keeps them from being removed.
+        """
+        going = [c for c in changes if c.action == "delete" and c.reason != "leaving"]
+        self.problems += [f"delete {c.key}: {GUARDS[guard]}name it in allow_data_loss: [{c.key}]"
+                          for c in going if getattr(c.resource, guard)
+                          and c.key not in self.policy.allow_data_loss]
         if self.problems:
             raise Refused(self.problems)
         cleanups = [c for c in changes if c.reason == "replaced"]
@@ -221,17 +222,14 @@ def plan(resources, scan: Scan, types=(), policy: Policy = Policy()) -> Plan:
     survey = Survey(resources, scan, types, policy)
     changes = [_decide(wanted, live, survey) for wanted, live in survey.located()]
     removals, left_over = _removals(survey, [c for c in changes if c.action == "replace"])
-    for change in removals:
-        if type(change.resource).stateful and change.key not in policy.allow_data_loss:
-            survey.problems.append(f"delete {change.key}: it holds data; name it in "
-                                   f"allow_data_loss: [{change.key}]")
-    if removals or any(c.action != "keep" for c in changes):
+    changes += removals
+    if any(c.action != "keep" for c in changes):
         survey.problems += survey.absent()
-    return survey.plan(changes + removals, wanted=survey.wanted, left_over=left_over)
+    return survey.plan(changes, "stateful", wanted=survey.wanted, left_over=left_over)
 
 
 def _decide(wanted: Resource, live: dict | None, survey: Survey) -> Change:
-    """The change of one wanted resource; remembers its live object for those that need it."""
+    """The change of one wanted resource; what is replaced is nothing that others can refer to."""
     change = Change(resource=wanted, action="create", live=live)
     if live is None:
         return change
@@ -239,21 +237,20 @@ def _decide(wanted: Resource, live: dict | None, survey: Survey) -> Change:
         change.changed = diff(wanted, live)
     except Failure as failure:  # what is wanted cannot be reached from here
         survey.problems.append(f"plan {wanted.key}: {failure}")
-    broken = wanted.failed and search(wanted.failed, live)
-    if change.fixed or broken:
-        change.action, change.reason = "replace", "failed" if broken else ""
-        free = broken and not wanted.stateful
+    state, fixed = wanted.state_of(live), [n for n, a in change.touched.items() if a.create_only]
+    if fixed or state == "failed":
+        change.action, change.reason = "replace", "failed" if state == "failed" else ""
+        survey.lives[wanted.key] = None
+        free = change.reason and not wanted.stateful
         if not free and not any(fnmatch.fnmatchcase(change.key, p)
                                 for p in survey.policy.allow_replace):
-            names = ", ".join(f"{n} {old!r} -> {new!r}"
-                              for n, (old, new) in change.changed.items() if n in change.fixed)
+            names = ", ".join("{} {!r} -> {!r}".format(n, *change.changed[n]) for n in fixed)
             survey.problems.append(f"replace {change.key}: {names} cannot be changed in place; "
                                    f"allow it with allow_replace: [{change.key}]")
         return change
-    if wanted.ready and not search(wanted.ready, live):
+    if state != "ready":
         change.changed["ready"] = (False, True)  # begun by a run that did not see its end
     change.action = "update" if change.changed else "keep"
-    survey.lives[wanted.key] = live
     return change
 
 
@@ -279,80 +276,57 @@ def _removals(survey: Survey, replaced: list[Change]) -> tuple[list[Change], lis
 
 def destroy(resources, scan: Scan, types=(), policy: Policy = Policy()) -> Plan:
     """What it takes to remove all that is found of the stack, wanted or not."""
-    survey, going = Survey(resources, scan, types, policy), []
-    for wanted, live in survey.located():
-        if live is not None:
-            survey.lives[wanted.key] = live
-            going.append(_removal(wanted, live))
+    survey = Survey(resources, scan, types, policy)
+    going = [_removal(wanted, live) for wanted, live in survey.located() if live]
     survey.problems.clear()  # neither a foreign name nor two of a key keep a removal back
     going += [change for change, _parent in survey.unclaimed()]
     going += [_removal(cls(key=key), live, "leaving") for cls in survey.types
               for key, lives in scan.of(cls).leaving.owned.items() for live in lives]
     going = [c for c in going if not c.resource.dies_with_parent]
-    for change in going:
-        wanted = change.key in survey.wanted
-        guarded = change.resource.protected if wanted else change.resource.stateful
-        if guarded and change.key not in policy.allow_data_loss:
-            survey.problems.append(
-                f"delete {change.key}: it holds data and is protected; switch its protection off "
-                f"in the stack, or name it in allow_data_loss: [{change.key}]")
-    return survey.plan(going[::-1], wanted={})
+    return survey.plan(going[::-1], "protected", wanted={})
 
 
 def _order(wanted: dict, changes: list[Change]) -> dict[str, set]:
     """Step -> the steps before it: by the wanted graph, else by what the types refer to."""
-    makes = {c.key: c for c in changes if c.action not in ("keep", "delete")}
+    makes = {c.key: {c.step} for c in changes if c.action not in ("keep", "delete")}
     going, steps = [c for c in changes if c.action == "delete"], collections.defaultdict(set)
     for change in going:
         steps[change.key].add(change.step)
     after, uses = {c.step: set() for c in going}, _nearest(wanted, steps)
     for key, used in uses.items():
-        for step in (step for other in used for step in steps[other]):
+        for step in used:
             after[step] |= steps.get(key, set())
     for stray in (c for c in going if c.key not in wanted or c.reason == "replaced earlier"):
         for other in going:
-            if _may_use(stray, other):
-                _add(after, other.step, stray.step)
-            elif _may_use(other, stray):
-                _add(after, stray.step, other.step)
+            for user, used in ((stray, other), (other, stray)):
+                if _may_use(user.resource, used.resource):
+                    _add(after, used.step, user.step)
     first = {c.step: c.key for c in going if c.reason == "replaced" and c.resource.delete_first}
-    urgent = _all_before(after, first)
     near = _nearest(wanted, makes)
-    after.update({key: set(near[key]) for key in makes})
+    after.update({key: near[key] for key in makes})
     for step, key in first.items():
         after[key].add(step)
-    for change in (c for c in going if c.step not in urgent):
-        for key, make in makes.items():
-            if change.key in (key, *uses[key]) or _may_use(make, change):
+    for change in going:
+        for key in makes:
+            if change.key == key or change.step in uses[key] \
+                    or _may_use(wanted[key], change.resource):
                 _add(after, change.step, key)
     return after
 
 
-def _may_use(one: Change, other: Change) -> bool:
-    return type(other.resource) in refers_to(type(one.resource))
+def _may_use(one: Resource, other: Resource) -> bool:
+    return type(other) in refers_to(type(one))
 
 
-def _nearest(wanted: dict, present) -> dict[str, set]:
-    """Key -> those of the `present` keys that it needs, directly or through absent ones."""
+def _nearest(wanted: dict, steps: dict) -> dict[str, set]:
+    """Key -> the steps of what it needs, directly or through what has no steps."""
     near = {}
     for key, resource in wanted.items():
-        near[key] = set()
-        for need in needs(resource):
-            near[key] |= {need.key} if need.key in present else near[need.key]
+        near[key] = set().union(*(steps.get(n.key) or near[n.key] for n in needs(resource)))
     return near
-
-
-def _all_before(after: dict[str, set], steps) -> set[str]:
-    """These steps and all that come before them."""
-    found, todo = set(), list(steps)
-    while todo:
-        step = todo.pop()
-        todo += after[step] - found
-        found.add(step)
-    return found
 
 
 def _add(after: dict[str, set], step: str, before: str) -> None:
     """One more edge, unless it would close a circle."""
-    if step not in _all_before(after, [before]):
+    if step not in reached([before], after.__getitem__):
         after[step].add(before)

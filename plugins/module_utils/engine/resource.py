@@ -30,14 +30,13 @@ class Impact(enum.IntEnum):
 class Attr:
     """How a field meets the live object."""
 
-    path: str = ""  # JMESPath of the value in the live object; empty: never compared
+    path: str = ""  # JMESPath of the value in the live object; empty: matters at creation only
     param: str = ""  # its name in the creation call; empty: the path
     of: str = ""  # JMESPath in the live object of the resource held here; empty: its `ref`
     impact: Impact = Impact.IN_PLACE
     seconds: float = 0  # usual duration of a change of this field
     create_only: bool = False  # cannot be changed: a difference plans a replace
     later: bool = False  # not accepted by create(); an updater sets it right after
-    initial: bool = False  # matters at creation only (somebody else owns it afterwards)
     read: typing.Callable | None = None  # live value -> the form of the option
     same: typing.Callable | None = None  # (wanted, live) -> bool, where equality is not enough
 
@@ -113,7 +112,7 @@ class Resource:
     stateful = False  # holds data
     delete_first = False  # its name is unique: a replacement cannot stand beside it
     ready = failed = leaving = gone = ""  # JMESPath acceptors of the live object's state
-    reason = ""  # JMESPath of the explanation of a failed state
+    reason = "@"  # JMESPath of the explanation of a failed state
     patience = ()  # patterns of errors of create() and updaters that only time heals
     seconds = {}  # usual duration: {"create": s, "delete": s}; "longest": when to give up on it
     outputs = {}  # name -> JMESPath of what a user or another role wants to know
@@ -124,8 +123,8 @@ class Resource:
         super().__init_subclass__(**kwargs)
         dataclass(kw_only=True, eq=False, repr=False)(cls)
         cls.attrs = {f.name: f.metadata["attr"] for f in fields(cls) if "attr" in f.metadata}
-        names = dict.fromkeys(n for c in reversed(cls.__mro__) for n in vars(c))  # as defined
-        cls.updaters = [m for m in (getattr(cls, n) for n in names) if hasattr(m, "updates")]
+        cls.updaters = {name: method for c in reversed(cls.__mro__) for method in vars(c).values()
+                        for name in getattr(method, "updates", ())}  # field -> what changes it
 
     @classmethod
     def fetch(cls, scan) -> typing.Iterable[dict]:
@@ -155,18 +154,22 @@ class Resource:
 
     @classmethod
     def tags_of(cls, live: dict) -> dict:
-        """Tags of a live object as a dictionary, whichever way its API writes them."""
-        found = search(cls.tags_path, live) if cls.tags_path else None
-        if isinstance(found, dict):
-            return found
-        pairs = ({k.lower(): v for k, v in tag.items()} for tag in found or ())
-        return {tag.get("key", tag.get("tagkey")): tag.get("value", tag.get("tagvalue"))
-                for tag in pairs}
+        """Tags of a live object as a dictionary; its API may list them as Key and Value."""
+        found = search(cls.tags_path, live) or {}
+        return found if isinstance(found, dict) else {tag["Key"]: tag["Value"] for tag in found}
 
     @classmethod
     def marked(cls, live: dict) -> bool:
         """Whether a live object is one that was replaced, or is about to be."""
         return cls.tags_of(live).get(REPLACED) == "true"
+
+    @classmethod
+    def state_of(cls, live: dict | None) -> str:
+        """gone, leaving, failed, ready, or pending: what the acceptors say of a live object."""
+        if live is None:
+            return "gone"
+        states = (s for s in ("gone", "leaving", "failed") if search(getattr(cls, s), live))
+        return next(states, "ready" if not cls.ready or search(cls.ready, live) else "pending")
 
     @classmethod
     def read(cls, name: str, live: dict) -> typing.Any:
@@ -185,18 +188,11 @@ def leaves(value) -> typing.Iterator:
         yield value
 
 
-@functools.lru_cache(maxsize=None)
-def field_names(cls) -> tuple[str, ...]:
-    """The fields of a type that may hold values of their own."""
-    return tuple(f.name for f in fields(cls) if f.name not in ("key", "tags"))
-
-
 def needs(resource: Resource) -> list[Resource]:
     """The resources that must be there before this one."""
-    held = leaves([getattr(resource, name) for name in field_names(type(resource))])
-    found = [leaf.needs if isinstance(leaf, Computed) else (leaf,) for leaf in held
-             if isinstance(leaf, (Computed, Resource))]
-    return list(dict.fromkeys(r for group in found for r in group))
+    held = leaves([getattr(resource, name) for name in resource.attrs])
+    return list(dict.fromkeys(need for leaf in held if isinstance(leaf, (Computed, Resource))
+                              for need in getattr(leaf, "needs", [leaf])))
 
 
 def _types_in(hint) -> set:
@@ -238,9 +234,8 @@ def resolve(value, lives: dict, of: str = ""):
 
 def resolved(resource: Resource, lives: dict) -> Resource:
     """A copy whose fields hold plain values."""
-    attrs, names = resource.attrs, field_names(type(resource))
-    return replace(resource, **{
-        n: resolve(getattr(resource, n), lives, attrs[n].of if n in attrs else "") for n in names})
+    return replace(resource, **{name: resolve(getattr(resource, name), lives, meta.of)
+                                for name, meta in resource.attrs.items()})
 
 
 def unknown_keys(value) -> list[str]:
@@ -270,20 +265,18 @@ def diff(resource: Resource, live: dict) -> dict[str, tuple]:
     found, cls = {}, type(resource)
     for name, meta in cls.attrs.items():
         wanted = getattr(resource, name)
-        if wanted is None or meta.initial or not meta.path:
+        if wanted is None or not meta.path:
             continue
         have = cls.read(name, live)
         if unknown_keys(wanted) or not (meta.same or equal)(wanted, have):
             found[name] = (have, wanted)
-    have, wanted = cls.tags_of(live), dict(resource.tags)
-    if wanted and cls.marked(live):
-        wanted[REPLACED] = "false"
-    if cls.tags_path and any(have.get(k) != v for k, v in wanted.items()):
+    have, mark = cls.tags_of(live), {REPLACED: "false"} if cls.marked(live) else {}
+    wanted = {**resource.tags, **mark}
+    if any(have.get(k) != v for k, v in wanted.items()):
         found["tags"] = ({k: have.get(k) for k in wanted}, wanted)
     return found
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
 class Lookup(Resource):
     """Resources of the stack that are found, not made: a component used without the others.
 
@@ -294,18 +287,18 @@ class Lookup(Resource):
 
     external = True
 
-    def find(self, scan) -> dict | None:
-        """{"items": [...]} of what is there, or None when nothing is."""
-        owned, stem = scan.of(self.kind).owned, self.key.rstrip("*")
-        names = sorted(k for k in owned
-                       if k == self.key or (stem != self.key and k.startswith(stem)))
-        return {"items": [owned[k][0] for k in names]} if names else None
+    def find(self, scan) -> dict | list | None:
+        """The live object, or for a pattern all of them; None when nothing is there."""
+        owned = scan.of(self.kind).owned
+        if not self.key.endswith("*"):
+            return owned[self.key][0] if self.key in owned else None
+        return [owned[k][0] for k in sorted(owned) if k.startswith(self.key[:-1])] or None
 
-    def identify(self, live: dict, of: str):
+    def identify(self, live: dict | list, of: str):
         """The identifier, or all of them for a pattern."""
-        path = of or self.kind.ref  # no items: it turned out to be one of this graph
-        values = [search(path, item) for item in live.get("items", [live])]
-        return values if self.key.endswith("*") else values[0]
+        path = of or self.kind.ref
+        return [search(path, item) for item in live] if isinstance(live, list) else \
+            search(path, live)
 
 
 class Fact(Resource):

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from .errors import Failure, Refused
-from .resource import KEY, OWNER, canonical, refers_to, search
+from .resource import KEY, OWNER, canonical, search
 
 
 class Index:
@@ -39,12 +39,9 @@ class Listing(Index):
     """The live objects of one type that exist, and beside them those that are `leaving`."""
 
     def __init__(self, cls, items, owner: str):
-        split = {False: [], True: []}
-        for item in items:
-            if not (cls.gone and search(cls.gone, item)):
-                split[bool(cls.leaving and search(cls.leaving, item))].append(item)
-        super().__init__(cls, split[False], owner)
-        self.leaving = Index(cls, split[True], owner)
+        states = [(cls.state_of(item), item) for item in items]
+        super().__init__(cls, [i for s, i in states if s not in ("leaving", "gone")], owner)
+        self.leaving = Index(cls, [i for s, i in states if s == "leaving"], owner)
 
     def same(self, live: dict) -> dict | None:
         """The object as it is now, leaving or not; None when it is gone."""
@@ -63,13 +60,9 @@ class Scan:
         """A fresh reading of the same stack."""
         return Scan(self.api, self.owner, self._wanted)
 
-    def names(self, cls) -> list[str]:
-        """Wanted names of a type whose API cannot list by owner."""
-        return sorted(self.named(cls))
-
     def named(self, cls) -> dict:
         """Name -> wanted object of a type that its first identity field names."""
-        pairs = ((getattr(r, cls.identity[0]), r) for r in self._wanted if r.__class__ is cls)
+        pairs = ((getattr(r, cls.identity[0]), r) for r in self.keyed(cls).values())
         return {name: r for name, r in pairs if isinstance(name, str)}
 
     def keyed(self, cls) -> dict:
@@ -78,8 +71,8 @@ class Scan:
 
     def asked(self, cls) -> set[str]:
         """Fields that any wanted object of the type gives: what nobody asks needs no read."""
-        return {name for r in self._wanted if r.__class__ is cls
-                for name in cls.attrs if getattr(r, name) is not None}
+        return {name for r in self.keyed(cls).values() for name in cls.attrs
+                if getattr(r, name) is not None}
 
     def of(self, cls) -> Listing:
         """The listing of a type, read at the first request."""
@@ -99,19 +92,3 @@ class Scan:
                     problems.append(f"read {cls.__name__}: {failure}")
         if problems:
             raise Refused(list(dict.fromkeys(problems)))
-
-
-def closure(types) -> list:
-    """The types and all types they refer to, those referred to first."""
-    order = {}
-
-    def visit(cls):
-        if cls not in order:
-            order[cls] = None  # guards against a circle between types
-            for other in sorted(refers_to(cls), key=lambda c: c.__name__):
-                visit(other)
-            order[cls] = order.pop(cls)
-
-    for cls in types:
-        visit(cls)
-    return list(order)

@@ -301,7 +301,7 @@ class PrefixList(Fact):
 
     @classmethod
     def fetch(cls, scan):
-        filters = [{"Name": "prefix-list-name", "Values": scan.names(cls)}]
+        filters = [{"Name": "prefix-list-name", "Values": sorted(scan.named(cls))}]
         return scan.api.pages("ec2", "describe_managed_prefix_lists", "PrefixLists",
                               Filters=filters)
 

@@ -163,7 +163,7 @@ class Cluster(Eks):
     def fetch(cls, scan):
         """Clusters by their wanted names and those that the tagging API knows; else by prefix."""
         api = scan.api
-        names = {*scan.names(cls), *(arn.split("/")[-1] for arn in api.tagged("eks:cluster"))} or {
+        names = {*scan.named(cls), *(arn.split("/")[-1] for arn in api.tagged("eks:cluster"))} or {
             name for name in api.pages("eks", "list_clusters", "clusters")
             if name.startswith(f"{scan.owner}-")}
         found = api.map(lambda name: described(
@@ -264,7 +264,7 @@ class AddonVersion(Fact):
     def fetch(cls, scan):
         """One paged call for each Kubernetes version."""
         found = []
-        for version in scan.names(cls):
+        for version in scan.named(cls):
             for addon in scan.api.pages("eks", "describe_addon_versions", "addons",
                                         kubernetesVersion=version):
                 choices = cls._choices(addon["addonVersions"], version)

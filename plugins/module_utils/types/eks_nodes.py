@@ -73,7 +73,7 @@ class Nodegroup(Eks):
     release_version: str = attr("releaseVersion", **ROLLING)
     min_size: int = attr("scalingConfig.minSize", seconds=15)
     max_size: int = attr("scalingConfig.maxSize", seconds=15)
-    desired_size: int = attr("scalingConfig.desiredSize", initial=True)  # the autoscaler's
+    desired_size: int = attr(param="scalingConfig.desiredSize")  # the autoscaler's
     labels: dict = attr("labels", seconds=15)
     taints: list = attr("taints", seconds=15)
     max_unavailable: int = attr("updateConfig.maxUnavailable", seconds=15)

@@ -246,7 +246,7 @@ class ReplicationGroup(Cache):
     automatic_failover_enabled: bool = attr("AutomaticFailover", read=switched_on, seconds=120,
                                             param="AutomaticFailoverEnabled")
     multi_az_enabled: bool = attr("MultiAZ", read=switched_on, param="MultiAZEnabled", seconds=120)
-    availability_zones: list = attr(initial=True)
+    availability_zones: list = attr()
     transit_encryption_enabled: bool = attr("TransitEncryptionEnabled", impact=Impact.ROLLING,
                                             seconds=600)
     transit_encryption_mode: str = attr("TransitEncryptionMode", impact=Impact.ROLLING,

@@ -25,7 +25,7 @@ class ManagedPolicy(Declared):
 
     policy_name: str = create_only("PolicyName")
     path: str = create_only("Path")
-    description: str = attr("", param="Description", initial=True)  # AWS never changes it
+    description: str = attr(param="Description")  # AWS never changes it
     policy_document: dict = attr("PolicyVersionList[?IsDefaultVersion].Document | [0]",
                                  same=policies.same)
 
@@ -39,7 +39,7 @@ class ManagedPolicy(Declared):
         """All policies of the account with their documents; the tags of those that may be ours."""
         found = scan.api.pages("iam", "get_account_authorization_details", "Policies",
                                Filter=["LocalManagedPolicy"], MaxItems=1000)
-        names = set(scan.names(cls))
+        names = set(scan.named(cls))
         ours = [p for p in found if p["PolicyName"] in names or p["Path"] == home(scan.owner)]
         scan.api.map(lambda policy: policy.update(Tags=scan.api.pages(
             "iam", "list_policy_tags", "Tags", PolicyArn=policy["Arn"])), ours)
@@ -84,7 +84,7 @@ class Role(Declared):
     trust: dict = attr("AssumeRolePolicyDocument", same=policies.same)
     permissions_boundary: ManagedPolicy | str = attr("PermissionsBoundary.PermissionsBoundaryArn",
                                                      param="PermissionsBoundary", of="Arn")
-    description: str = attr("", param="Description", initial=True)  # no bulk read tells it
+    description: str = attr(param="Description")  # no bulk read tells it
 
     service, ref, tags_path = "iam", "RoleName", "Tags"
     identity = ("role_name",)
@@ -191,7 +191,7 @@ class InstanceProfile(Declared):
         names = set(api.pages("iam", "list_instance_profiles",
                               "InstanceProfiles[].InstanceProfileName",
                               PathPrefix=home(scan.owner)))
-        found = api.map(lambda name: cls._read(api, name), sorted(names | set(scan.names(cls))))
+        found = api.map(lambda name: cls._read(api, name), sorted(names | set(scan.named(cls))))
         return [profile for profile in found if profile]
 
     @staticmethod

@@ -10,6 +10,7 @@ from . import policies
 from .declared import Declared, agrees, given
 
 SLOW_MIRROR = (r"MalformedPolicyDocument\w* .*principal",)  # a role that is seconds old
+TAGS = "Tags[].{Key: TagKey, Value: TagValue}"
 
 
 class Key(Declared):
@@ -46,7 +47,7 @@ class Key(Declared):
         api, wanted = scan.api, scan.keyed(cls)
         aliases = scan.of(Alias).items
         targets = {a["TargetKeyId"]: a["AliasName"] for a in aliases if "TargetKeyId" in a}
-        names = set(scan.names(Alias))
+        names = set(scan.named(Alias))
         late = {arn.split("/")[-1]: tags for arn, tags in api.tagged("kms:key").items()}
         ours = {*late, *(key for key, name in targets.items()
                          if name in names or name.startswith(f"alias/{scan.owner}-"))}
@@ -63,7 +64,7 @@ class Key(Declared):
     def _stray(api, key: str) -> dict:
         """A key with its tags; without them where it belongs to somebody who shows nothing."""
         try:
-            tags = api.pages("kms", "list_resource_tags", "Tags", KeyId=key)
+            tags = api.pages("kms", "list_resource_tags", TAGS, KeyId=key)
         except Denied:
             tags = []
         return {"KeyId": key, "Tags": tags}
@@ -73,7 +74,7 @@ class Key(Declared):
         """Everything that is asked of one key; `late`: its tags by the tagging API."""
         item = api.kms.describe_key(KeyId=key)["KeyMetadata"]
         item["Tags"] = late if agrees(wanted.get((late or {}).get(KEY)), late) else \
-            api.pages("kms", "list_resource_tags", "Tags", KeyId=key)
+            api.pages("kms", "list_resource_tags", TAGS, KeyId=key)
         asked = given(wanted.get(cls.tags_of(item).get(KEY)))
         if "policy" in asked:
             item["Policy"] = api.kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"]

@@ -111,4 +111,4 @@ class InstanceType(Fact):
     def fetch(cls, scan):
         """One call for all."""
         return scan.api.pages("ec2", "describe_instance_types", "InstanceTypes",
-                              InstanceTypes=scan.names(cls))
+                              InstanceTypes=sorted(scan.named(cls)))

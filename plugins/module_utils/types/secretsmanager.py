@@ -20,9 +20,9 @@ class Secret(Declared):
     name: str = create_only("Name")
     description: str = attr("Description")
     kms_key: Key | str = attr("KmsKeyId", of="Arn")
-    password: dict = attr(initial=True)  # parameters of GetRandomPassword; None: no value yet
-    template: dict = attr(initial=True)  # the JSON object that the password is put into
-    generate_string_key: str = attr(initial=True)
+    password: dict = attr()  # parameters of GetRandomPassword; None: no value yet
+    template: dict = attr()  # the JSON object that the password is put into
+    generate_string_key: str = attr()
     recovery_window_in_days: int = attr()  # 0: none
     deletion_protection: bool = attr()  # ours: AWS knows no such switch
 

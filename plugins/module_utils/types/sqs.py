@@ -35,7 +35,7 @@ class Queue(Declared):
     def fetch(cls, scan):
         """Queues by the stack's prefix and by wanted name, each with its attributes and tags."""
         api, urls, own = scan.api, set(), f"{scan.owner}-"
-        for prefix in {own, *(n for n in scan.names(cls) if not n.startswith(own))}:
+        for prefix in {own, *(n for n in scan.named(cls) if not n.startswith(own))}:
             found = api.pages("sqs", "list_queues", "QueueUrls", QueueNamePrefix=prefix,
                               MaxResults=1000)
             urls |= {u for u in found if prefix == own or u.split("/")[-1] == prefix}

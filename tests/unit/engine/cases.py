@@ -279,7 +279,7 @@ def _expect_fields(resource: Resource, lives: dict) -> None:
     assert live["Tags"].get(REPLACED) != "true", f"{resource.key} is marked as replaced"
     for name, meta in resource.attrs.items():
         value = getattr(resource, name)
-        if value is None or meta.initial or not meta.path:
+        if value is None or not meta.path:
             continue
         if isinstance(value, dict) and "issuer" in value:
             value = {"issuer": lives[value["issuer"].needs[0].key]["Endpoint"]}

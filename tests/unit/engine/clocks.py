@@ -1,12 +1,13 @@
 """Clocks on which a thousand seconds cost nothing."""
 from __future__ import annotations
 
+import functools
 import heapq
 import itertools
 import queue
 import random
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 FOREVER = 1e5  # more virtual seconds than any run may take
 
@@ -53,9 +54,12 @@ class VirtualClock:
     def __exit__(self, *_error):
         self._due.clear()
 
-    def submit(self, function, *arguments):
-        due = self._now + self._random.choice(self._latencies)
-        heapq.heappush(self._due, (due, next(self._count), lambda: function(*arguments)))
+    def submit(self, function, *arguments) -> Future:
+        """Promises what the function will answer when its latency has passed."""
+        answer, due = Future(), self._now + self._random.choice(self._latencies)
+        work = functools.partial(_keep, answer, function, *arguments)
+        heapq.heappush(self._due, (due, next(self._count), work))
+        return answer
 
 
 class ThreadedClock:
@@ -136,13 +140,21 @@ class _Pool(ThreadPoolExecutor):
         self._clock.end()
         return super().__exit__(*error)
 
-    def submit(self, function, *arguments):  # pylint: disable=arguments-differ
+    def submit(self, function, *arguments) -> Future:  # pylint: disable=arguments-differ
+        answer = Future()
         self._clock.begin(1)
 
         def work():
-            try:
-                function(*arguments)
-            finally:
-                self._clock.begin(-1)
+            _keep(answer, function, *arguments)  # tells who asked, while it still counts as work
+            self._clock.begin(-1)
 
-        return super().submit(work)
+        super().submit(work)
+        return answer
+
+
+def _keep(answer: Future, function, *arguments) -> None:
+    """Keeps the promise of an answer."""
+    try:
+        answer.set_result(function(*arguments))
+    except BaseException as error:  # pylint: disable=broad-except  # told who asked
+        answer.set_exception(error)

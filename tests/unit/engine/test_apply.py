@@ -11,9 +11,9 @@ from ansible_collections.groundwork.aws.plugins.module_utils.engine.apply import
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.plan import (
     Policy, destroy, plan,
 )
-from ansible_collections.groundwork.aws.plugins.module_utils.engine.resource import Lookup
+from ansible_collections.groundwork.aws.plugins.module_utils.engine.resource import Lookup, attr
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.scan import Scan
-from ansible_collections.groundwork.aws.plugins.module_utils.engine.wait import Clock, Patience
+from ansible_collections.groundwork.aws.plugins.module_utils.engine.wait import Clock, pauses
 from tests.unit.engine import toys
 from tests.unit.engine.toys import KEY, STACK, ThreadedClock, VirtualClock, World, made, tags
 
@@ -121,6 +121,26 @@ def test_the_old_one_is_not_taken_for_the_heir_whose_answer_was_lost():
     assert [o["Id"] == old for o in world.ours()] == [False]
 
 
+class Named(toys.Cluster):
+    """Others refer to it by its name."""
+
+    ref = "Name"
+
+
+def test_the_heir_of_a_name_is_found_after_a_lost_answer(world):
+    """The old one of that name is gone by then."""
+    roles = [made(toys.Role, f"toy/role/{name}", name=name) for name in "ab"]
+    for role in roles:
+        world.put("role", tags(role.key), Name=role.name)
+    world.put("cluster", tags(CLUSTER), Name="c", Role="role-1")
+    world.faults = {1: "lost_after"}
+    wanted = [*roles, made(Named, CLUSTER, name="c", role=roles[1])]
+    found = plan(wanted, Scan(world, STACK, wanted), (), Policy(allow_replace=("*",)))
+    outcomes = Run(found, Scan(world, STACK, wanted), world.clock).go()
+    assert {o.state for o in outcomes.values()} == {"done"}
+    assert [o["Role"] for o in world.ours("cluster")] == ["role-2"]
+
+
 @pytest.mark.parametrize("at", range(3))
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_replacement_that_was_killed_is_taken_up(world, at, when):
@@ -200,12 +220,12 @@ def test_patience_has_its_end(world):
 
 
 def test_the_rhythm_of_waiting(world):
-    patience, pauses = Patience(world.clock, 600), []
-    while (pause := patience.pause()) is not None:
-        pauses.append(pause)
+    found = []
+    for pause in pauses(world.clock, 600):
+        found.append(pause)
         world.clock.sleep(pause)
-    assert pauses[0] < 0.3 and 13 < pauses[20] < 17 and len(pauses) < 250
-    assert 2400 <= sum(pauses) < 2401
+    assert found[0] < 0.3 and 13 < found[20] < 17 and len(found) < 250
+    assert 2400 <= sum(found) < 2401
 
 
 def test_a_failed_state_ends_the_wait_with_its_reason(world):
@@ -278,6 +298,57 @@ def test_no_listing_is_older_than_the_question():
     outcomes, _events = applied(world, role, *found)
     assert {o.state for o in outcomes.values()} == {"done"}
     assert len(calls(world, "update")) == 6
+
+
+def test_one_type_is_listed_once_at_a_time():
+    world, now, most, lock = World(ThreadedClock()), [], [], threading.Lock()
+    create, listed = world.create, world.list
+
+    def one_after_another(kind, tags_, values):
+        world.clock.sleep(7 * int(values["Name"].strip("rc") or 0))
+        return create(kind, tags_, values)
+
+    def counted(kind):
+        with lock:
+            now.append(kind)
+            most.append(now.count(kind))
+        world.clock.sleep(20)
+        with lock:
+            now.remove(kind)
+        return listed(kind)
+
+    world.create, world.list = one_after_another, counted
+    role, found = clusters(6)
+    outcomes, _events = applied(world, role, *found)
+    assert {o.state for o in outcomes.values()} == {"done"} and max(most) == 1
+
+
+class Late(toys.Cluster):
+    """Its creation does not take the logs."""
+
+    logs: list = attr("Logs", later=True)
+
+
+def test_who_asks_during_a_listing_is_not_answered_by_it():
+    """It may not tell what the asker has done since: here, begun a slow change."""
+    world = World(ThreadedClock())
+    listed, update = world.list, world.update
+
+    def slowly(kind):
+        found = listed(kind)
+        world.clock.sleep(20)
+        return found
+
+    def second_is_late(name, **values):
+        world.clock.sleep(10 * (world.objects[name]["Name"] == "second"))
+        update(name, **values)
+
+    world.list, world.update = slowly, second_is_late
+    role = made(toys.Role, ROLE, name="r")
+    outcomes, _events = applied(world, role, *(
+        made(Late, f"toy/late/{name}", name=name, role=role, logs=["a"])
+        for name in ("first", "second")))
+    assert outcomes["toy/late/first"].seconds > 900 and outcomes["toy/late/second"].seconds > 900
 
 
 def test_a_listing_that_fails_for_a_while_fails_nothing(world):
@@ -370,7 +441,7 @@ def test_the_width_is_the_most_calls_at_once():
 
 
 def test_the_real_clock_keeps_time():
-    clock = Clock(seed=1)
+    clock = Clock()
     box = types.SimpleNamespace(get=lambda timeout: timeout)
     assert clock.get(box, -1) == 0
     assert 9 <= clock.jitter(10) <= 11 and clock.now() <= clock.now()

@@ -258,8 +258,9 @@ class Toy(Resource):
         return scan.api.list(cls.kind)
 
     def create(self, api):
-        values = {meta.path: getattr(self, name) for name, meta in self.attrs.items()
-                  if meta.path and not meta.later and getattr(self, name) is not None}
+        params = {name: meta.param or meta.path for name, meta in self.attrs.items()
+                  if not meta.later and getattr(self, name) is not None}
+        values = {param: getattr(self, name) for name, param in params.items() if param}
         return api.create(self.kind, self.tags if self.tags_path else {}, values)
 
     def delete(self, api, live):
@@ -329,7 +330,7 @@ class Cluster(Toy):
     nets: list[Net] = create_only("Nets")
     version: int = attr("Version", impact=Impact.ROLLING, seconds=300)
     logs: list = attr("Logs", seconds=300)
-    desired: int = attr("Desired", initial=True)
+    desired: int = attr(param="Desired")
 
     kind, identity, delete_first = "cluster", ("name",), True
     ready, failed, leaving, gone = ("State=='active'", "State=='failed'", "State=='deleting'",
