@@ -243,8 +243,8 @@ class Run:
     def _end(self, step: str, state: str, why: str = "") -> None:
         """Notes the end of a step; those that waited for it may start."""
         now = self.clock.now()
-        outcome = Outcome(state, why, now - self._running.pop(step, (None, now))[1])
-        self.outcomes[step] = outcome
+        outcome = self.outcomes[step] = Outcome(
+            state, why, now - self._running.pop(step, (None, now))[1])
         self.told(step, outcome)
         self._order.done(step)
 
@@ -266,9 +266,9 @@ class Run:
                 wait[0] = min(wait[0], self.clock.now() + request.seconds)
                 wait[1].append(step)
             else:
-                self._call([step], request)
+                self._queue([step], request)
 
-    def _call(self, steps: list[str], function, cls=None) -> None:
+    def _queue(self, steps: list[str], function, cls=None) -> None:
         way = max(self._ways[step] for step in steps)
         heapq.heappush(self._calls, (-way, steps, function, cls))
 
@@ -276,11 +276,9 @@ class Run:
         while self._calls and self._busy < self.width:
             self._busy += 1
             _way, steps, function, cls = heapq.heappop(self._calls)
-            pool.submit(self._unless_stopped, function).add_done_callback(
+            call = pool.submit((lambda: None) if self.stop.is_set() else function)
+            call.add_done_callback(
                 lambda call, asked=(steps, cls): self._inbox.put((*asked, call)))
-
-    def _unless_stopped(self, function):
-        return None if self.stop.is_set() else function()
 
     def _receive(self) -> None:
         """One answer, or what is due; while a type is listed, those who ask wait for the next."""
@@ -303,4 +301,4 @@ class Run:
                 self._advance(waiter)
             else:
                 self._listed.add(waiter)
-                self._call(steps, partial(self.scan.again().of, waiter), waiter)
+                self._queue(steps, partial(self.scan.again().of, waiter), waiter)

@@ -10,7 +10,7 @@ from .resource import Resource, needs
 
 
 def reached(start, onwards) -> dict:
-    """The keys are all that is reached from `start`, itself first; `onwards`: what each leads to."""
+    """As keys, all that is reached from `start`, itself first; `onwards`: what each leads to."""
     found, todo = dict.fromkeys(start), list(start)
     for here in todo:  # which grows
         more = [there for there in onwards(here) if there not in found]

@@ -34,15 +34,15 @@ class Policy:
     components: tuple = ()  # left-overs of these components only; empty: all
 
 
-@dataclass(kw_only=True)
+@dataclass
 class Change:
     """One line of the plan."""
 
     resource: Resource
     action: str
-    live: dict | None = None
-    changed: dict = field(default_factory=dict)  # field -> (live, wanted)
+    live: dict | None
     reason: str = ""
+    changed: dict = field(default_factory=dict)  # field -> (live, wanted)
 
     @property
     def key(self) -> str:
@@ -73,10 +73,9 @@ class Change:
     @property
     def seconds(self) -> float:
         """How long it usually takes."""
-        make, remove = (self.resource.seconds.get(a, 1) for a in ("create", "delete"))
-        change = sum(a.seconds for a in self.touched.values()) or 1
-        return {"create": make, "update": change, "replace": make, "delete": remove,
-                "keep": 0}[self.action]
+        update = sum(a.seconds for a in self.touched.values()) or 1
+        usual = {"create": 1, "delete": 1, **self.resource.seconds, "update": update, "keep": 0}
+        return usual["create" if self.action == "replace" else self.action]
 
 
 @dataclass(kw_only=True)
@@ -177,7 +176,7 @@ class Survey:
                     key, parent = self._member_key(cls, live, owned)
                 owned += [(cls, key, live)] if key else []
                 if key and not claimed and (not scope or key.split("/")[0] in scope):
-                    yield _removal(cls(key=key), live, "left over"), parent
+                    yield Change(cls(key=key), "delete", live, "left over"), parent
 
     def _member_key(self, cls, live: dict, owned: list) -> tuple:
         """The key and the parent of a member nobody wants; nothing when its parent is not ours."""
@@ -209,10 +208,6 @@ class Survey:
                     after=_order(self.wanted, changes), lives=self.lives, **more)
 
 
-def _removal(resource: Resource, live: dict, reason: str = "") -> Change:
-    return Change(resource=resource, action="delete", live=live, reason=reason)
-
-
 def plan(resources, scan: Scan, types=(), policy: Policy = Policy()) -> Plan:
     """What it takes to make live equal to `resources`.
 
@@ -230,7 +225,7 @@ def plan(resources, scan: Scan, types=(), policy: Policy = Policy()) -> Plan:
 
 def _decide(wanted: Resource, live: dict | None, survey: Survey) -> Change:
     """The change of one wanted resource; what is replaced is nothing that others can refer to."""
-    change = Change(resource=wanted, action="create", live=live)
+    change = Change(wanted, "create", live)
     if live is None:
         return change
     try:
@@ -238,6 +233,9 @@ def _decide(wanted: Resource, live: dict | None, survey: Survey) -> Change:
     except Failure as failure:  # what is wanted cannot be reached from here
         survey.problems.append(f"plan {wanted.key}: {failure}")
     state, fixed = wanted.state_of(live), [n for n, a in change.touched.items() if a.create_only]
+    if state == "pending":
+        change.changed["ready"] = (False, True)  # begun by a run that did not see its end
+    change.action = "update" if change.changed else "keep"
     if fixed or state == "failed":
         change.action, change.reason = "replace", "failed" if state == "failed" else ""
         survey.lives[wanted.key] = None
@@ -247,16 +245,12 @@ def _decide(wanted: Resource, live: dict | None, survey: Survey) -> Change:
             names = ", ".join("{} {!r} -> {!r}".format(n, *change.changed[n]) for n in fixed)
             survey.problems.append(f"replace {change.key}: {names} cannot be changed in place; "
                                    f"allow it with allow_replace: [{change.key}]")
-        return change
-    if state != "ready":
-        change.changed["ready"] = (False, True)  # begun by a run that did not see its end
-    change.action = "update" if change.changed else "keep"
     return change
 
 
 def _removals(survey: Survey, replaced: list[Change]) -> tuple[list[Change], list[Change]]:
     """What goes (the replaced, unwanted members, pruned left-overs), and what is left over."""
-    going, left_over = [_removal(c.resource, c.live, "replaced") for c in replaced], []
+    going, left_over = [Change(c.resource, "delete", c.live, "replaced") for c in replaced], []
     gone = {id(c.live) for c in going}
     for change, parent in survey.unclaimed():
         cls, key, dying = type(change.resource), change.key, id(parent) in gone
@@ -277,10 +271,10 @@ def _removals(survey: Survey, replaced: list[Change]) -> tuple[list[Change], lis
 def destroy(resources, scan: Scan, types=(), policy: Policy = Policy()) -> Plan:
     """What it takes to remove all that is found of the stack, wanted or not."""
     survey = Survey(resources, scan, types, policy)
-    going = [_removal(wanted, live) for wanted, live in survey.located() if live]
+    going = [Change(wanted, "delete", live) for wanted, live in survey.located() if live]
     survey.problems.clear()  # neither a foreign name nor two of a key keep a removal back
     going += [change for change, _parent in survey.unclaimed()]
-    going += [_removal(cls(key=key), live, "leaving") for cls in survey.types
+    going += [Change(cls(key=key), "delete", live, "leaving") for cls in survey.types
               for key, lives in scan.of(cls).leaving.owned.items() for live in lives]
     going = [c for c in going if not c.resource.dies_with_parent]
     return survey.plan(going[::-1], "protected", wanted={})

@@ -83,12 +83,11 @@ class Scan:
 
     def read(self, types, width: int = 32) -> None:
         """Reads all of these types side by side; every failure is told, none means absence."""
-        problems = []
         with ThreadPoolExecutor(width) as pool:
-            for cls, future in [(cls, pool.submit(self.of, cls)) for cls in types]:
-                try:
-                    future.result()
-                except Failure as failure:
-                    problems.append(f"read {cls.__name__}: {failure}")
-        if problems:
-            raise Refused(list(dict.fromkeys(problems)))
+            calls = {cls: pool.submit(self.of, cls) for cls in types}
+        errors = {cls: call.exception() for cls, call in calls.items() if call.exception()}
+        for error in errors.values():
+            if not isinstance(error, Failure):
+                raise error
+        if errors:
+            raise Refused([f"read {cls.__name__}: {error}" for cls, error in errors.items()])

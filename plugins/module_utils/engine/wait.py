@@ -6,7 +6,6 @@ from __future__ import annotations
 import queue
 import random
 import time
-import typing
 from concurrent.futures import ThreadPoolExecutor
 
 FIRST, GROWTH, LONGEST = 0.25, 1.5, 15.0  # seconds between two looks
@@ -33,7 +32,7 @@ class Clock:
         return seconds * random.uniform(0.9, 1.1)
 
 
-def pauses(clock: Clock, usual: float, limit: float | None = None) -> typing.Iterator[float]:
+def pauses(clock: Clock, usual: float, limit: float | None = None):
     """Seconds until each next look, up to a limit: quick at first, then 3 % of the usual duration.
 
     Without a limit it is four times the usual duration, but not less than `LIMIT`.
