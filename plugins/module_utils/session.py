@@ -121,7 +121,7 @@ class Session:
         """What is known of a plan before it is carried out."""
         return dict(stack=self.name, plan=report.changes(current), summary=report.summary(current),
                     left_over=[c.key for c in current.left_over], calls=self.api.counts,
-                    expected_seconds=round(current.seconds))
+                    expected_seconds=round(max(current.ways.values(), default=0)))
 
     def result(self, current: Plan, outcomes: dict) -> dict:
         """What the module returns."""

@@ -266,11 +266,7 @@ class Run:
                 wait[0] = min(wait[0], self.clock.now() + request.seconds)
                 wait[1].append(step)
             else:
-                self._queue([step], request)
-
-    def _queue(self, steps: list[str], function, cls=None) -> None:
-        way = max(self._ways[step] for step in steps)
-        heapq.heappush(self._calls, (-way, steps, function, cls))
+                heapq.heappush(self._calls, (-self._ways[step], [step], request, None))
 
     def _submit(self, pool) -> None:
         while self._calls and self._busy < self.width:
@@ -301,4 +297,5 @@ class Run:
                 self._advance(waiter)
             else:
                 self._listed.add(waiter)
-                self._queue(steps, partial(self.scan.again().of, waiter), waiter)
+                way, listing = max(self._ways[s] for s in steps), self.scan.again().of
+                heapq.heappush(self._calls, (-way, steps, partial(listing, waiter), waiter))

@@ -99,11 +99,6 @@ class Plan:
         """Step -> usual seconds of the longest way that starts with it."""
         return remaining(self.after, {c.step: c.seconds for c in self.steps})
 
-    @property
-    def seconds(self) -> float:
-        """Usual duration of the whole run."""
-        return max(self.ways.values(), default=0)
-
 
 def kind_of(cls) -> str:
     """The type's part of a key, from its class name."""

@@ -192,7 +192,7 @@ def needs(resource: Resource) -> list[Resource]:
     """The resources that must be there before this one."""
     held = leaves([getattr(resource, name) for name in resource.attrs])
     return list(dict.fromkeys(need for leaf in held if isinstance(leaf, (Computed, Resource))
-                              for need in getattr(leaf, "needs", [leaf])))
+                              for need in (leaf.needs if isinstance(leaf, Computed) else [leaf])))
 
 
 def _types_in(hint) -> set:
@@ -277,15 +277,23 @@ def diff(resource: Resource, live: dict) -> dict[str, tuple]:
     return found
 
 
-class Lookup(Resource):
+class Fact(Resource):
+    """Something the service knows and nobody makes: a default version, an image, a prefix list."""
+
+    external = True
+
+    def find(self, scan) -> dict | None:
+        """The first listed object that agrees in the identity fields."""
+        return next(iter(scan.of(type(self)).find(self)), None)
+
+
+class Lookup(Fact):
     """Resources of the stack that are found, not made: a component used without the others.
 
     `key` is the key of one resource, or ends in `*` for several; `kind` is their type.
     """
 
     kind: type = Resource
-
-    external = True
 
     def find(self, scan) -> dict | list | None:
         """The live object, or for a pattern all of them; None when nothing is there."""
@@ -299,13 +307,3 @@ class Lookup(Resource):
         path = of or self.kind.ref
         return [search(path, item) for item in live] if isinstance(live, list) else \
             search(path, live)
-
-
-class Fact(Resource):
-    """Something the service knows and nobody makes: a default version, an image, a prefix list."""
-
-    external = True
-
-    def find(self, scan) -> dict | None:
-        """The first listed object that agrees in the identity fields."""
-        return next(iter(scan.of(type(self)).find(self)), None)
