@@ -26,7 +26,7 @@ class Ec2(Declared):
         """What is the stack's; of unique names that it lacks, also what others have."""
         found = list(super().fetch(scan))
         there = {cls.read(cls.identity[0], item) for item in found} if cls.unique else ()
-        missing = [n for n in scan.names(cls) if n not in there] if cls.unique else []
+        missing = [n for n in scan.named(cls) if n not in there] if cls.unique else []
         return found + cls.filtered(scan, cls.unique, missing)
 
     @classmethod
