@@ -7,6 +7,8 @@ import socket
 import sys
 from pathlib import Path
 
+from lab.kube.build import built
+from lab.kube.fleet import NEEDED
 from lab.launcher import LabError, Launcher
 
 
@@ -28,7 +30,9 @@ def data(text):
 
 
 def start(launcher, options):
-    print(launcher.start(options.port, data(options.settings))["endpoint"])
+    """Clusters are real where their programs are built, unless the settings say otherwise."""
+    settings = {"kubernetes": built(*NEEDED) is not None, **data(options.settings)}
+    print(launcher.start(options.port, settings)["endpoint"])
 
 
 def stop(launcher, options):

@@ -1,13 +1,53 @@
 """The real control plane behind an EKS cluster, where the setting `kubernetes` asks for it."""
 
 import base64
+import sys
+import threading
+import traceback
 
 from lab import kit
 from lab.extensions.eks_callers import Gatekeeper
+from lab.kube.api import ApiError
 from lab.kube.fleet import Options
 
 # Nobody is behind these: clusters without a control plane.
 CERTIFICATE = b"-----BEGIN CERTIFICATE-----\nlab\n-----END CERTIFICATE-----\n"
+
+
+class PodsStayed(Exception):
+    """Pods did not leave: (nodes, text)."""
+
+
+class Job:
+    """Work in a cluster beside the requests, after the work before it. `errors` are those of
+    API_ErrorDetail."""
+
+    def __init__(self, work, before=None):
+        self.errors, self.before = [], before
+        self.thread = threading.Thread(target=self.run, args=(work,), daemon=True)
+        self.thread.start()
+
+    def run(self, work):
+        if self.before:
+            self.before.thread.join()
+            self.before = None
+        try:
+            work()
+        except PodsStayed as stayed:
+            nodes, text = stayed.args
+            self.fail("PodEvictionFailure", "Reached max retries while trying to evict pods from "
+                      f"nodes in node group {text}", nodes)
+        except (ApiError, OSError) as error:
+            self.fail("ClusterUnreachable", str(error))
+        except Exception as error:
+            traceback.print_exc(file=sys.stderr)
+            self.fail("Unknown", repr(error))
+
+    def fail(self, code, text, ids=()):
+        self.errors = [{"errorCode": code, "errorMessage": text, "resourceIds": list(ids)}]
+
+    def ended(self):
+        return not self.thread.is_alive()
 
 
 def key_of(call, cluster):
@@ -50,6 +90,13 @@ def facts(call, cluster):
         authority = CERTIFICATE
     return {"endpoint": endpoint, "identity": {"oidc": {"issuer": issuer}},
             "certificateAuthority": {"data": base64.b64encode(authority).decode()}}
+
+
+def upgrade(call, cluster, version):
+    """The API server goes on as one of that version."""
+    plane = plane_of(call, cluster)
+    if plane:
+        cluster["_job"] = Job(lambda: plane.upgrade(version))
 
 
 def end(call, cluster):

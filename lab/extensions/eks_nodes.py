@@ -6,9 +6,6 @@ userguide/delete-managed-node-group.html.
 """
 
 import hashlib
-import sys
-import threading
-import traceback
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,54 +13,22 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from lab import kit
 from lab.extensions import autoscaling
-from lab.extensions import eks_kubernetes as kubernetes
 from lab.extensions import eks_shared as eks
+from lab.extensions.eks_kubernetes import Job, PodsStayed, plane_of
 from lab.kube import drain
-from lab.kube.api import ApiError
 from lab.kube.machines import Machine, labels_of, node, taint
 
 WAVE = 16  # nodes that are drained side by side when a whole group goes
 
 
-class Refused(Exception):
-    """Pods did not leave these nodes."""
-
-
-class Job:
-    """Work on a group's nodes; `errors` are those of API_ErrorDetail."""
-
-    def __init__(self, work):
-        self.errors = []
-        self.thread = threading.Thread(target=self.run, args=(work,), daemon=True)
-        self.thread.start()
-
-    def run(self, work):
-        try:
-            work()
-        except Refused as refused:
-            nodes, pods = refused.args
-            self.errors = [{"errorCode": "PodEvictionFailure", "resourceIds": nodes,
-                            "errorMessage": "Reached max retries while trying to evict pods from "
-                            f"nodes in node group {pods}"}]
-        except (ApiError, OSError) as error:
-            self.errors = [{"errorCode": "ClusterUnreachable", "errorMessage": str(error),
-                            "resourceIds": []}]
-        except Exception as error:
-            traceback.print_exc(file=sys.stderr)
-            self.errors = [{"errorCode": "Unknown", "errorMessage": repr(error),
-                            "resourceIds": []}]
-
-    def ended(self):
-        return not self.thread.is_alive()
-
-
 def begin(call, cluster, group, kind, *arguments):
     """A Job of the Nodes method `kind`; None for a cluster without a control plane."""
-    plane = kubernetes.plane_of(call, cluster)
+    plane = plane_of(call, cluster)
     if plane is None or not plane.ready.is_set():
         return None
     nodes = Nodes(call, cluster, group, plane.api)
-    job = group["_job"] = Job(lambda: getattr(nodes, kind)(*arguments))
+    job = Job(lambda: getattr(nodes, kind)(*arguments), group.get("_last_job"))
+    group["_job"] = group["_last_job"] = job
     return job
 
 
@@ -123,7 +88,7 @@ class Nodes:
             batch, old = old[:at_once], old[at_once:]
             try:
                 self.retire(batch, force)
-            except Refused:
+            except PodsStayed:
                 self.give_up()
                 raise
             new = min(missing, len(batch))
@@ -187,14 +152,14 @@ class Nodes:
         return chosen
 
     def retire(self, machines, force):
-        """Drain and end them side by side; Refused where pods do not leave, without force."""
+        """Drain and end them side by side; PodsStayed where pods do not leave, without force."""
         with ThreadPoolExecutor(WAVE) as pool:
             stayed = dict(zip([machine.name for machine in machines],
                               pool.map(lambda item: self.end(item, force), machines)))
         refusing = [name for name, pods in stayed.items() if pods]
         if refusing:
             pods = sorted(pod for name in refusing for pod in stayed[name])
-            raise Refused(refusing, f"{self.group['nodegroupName']}: {', '.join(pods)}")
+            raise PodsStayed(refusing, f"{self.group['nodegroupName']}: {', '.join(pods)}")
 
     def end(self, machine, force):
         stayed = drain.drain(self.api, machine.name, self.patience, force)

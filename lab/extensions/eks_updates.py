@@ -3,6 +3,7 @@ API_AssociateEncryptionConfig. One kind of change a call, one update at a time."
 
 from lab import kit
 from lab.extensions import eks_clusters as clusters
+from lab.extensions import eks_kubernetes as kubernetes
 from lab.extensions import eks_shared as eks
 from lab.registry import handler
 
@@ -132,6 +133,7 @@ def update_version(call):
         raise eks.invalid(f"Unsupported Kubernetes minor version update from {now} to {wanted}",
                           clusterName=cluster["name"])
     check_skew(call, cluster, wanted)
+    kubernetes.upgrade(call, cluster, wanted)
 
     def finish():
         cluster.update(version=wanted, platformVersion=eks.VERSIONS[wanted]["platform"])

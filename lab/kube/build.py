@@ -1,8 +1,9 @@
 """Builds the programs of the lab's clusters from the Go modules in this folder, once.
 
 A program lies in `.lab/kube/<name>-<digest>/` of the checkout; the digest is of everything that
-decides what it is, so a change builds anew. A copy in the user's cache folder
-(XDG_CACHE_HOME, else ~/.cache) spares the next checkout the work.
+decides what it is, so a change builds anew. `.lab/kube/bin` has links by the programs' usual
+names. A copy in the user's cache folder (XDG_CACHE_HOME, else ~/.cache) spares the next checkout
+the work.
 """
 
 import fcntl
@@ -80,7 +81,19 @@ def build(*names, tell=print):
             command = go(tell)
             for name in missing:
                 compile_one(name, command, tell)
-    return built(*names)
+        found = built(*names)
+        for name, path in found.items():
+            for link in PROGRAMS[name].get("names", [name]):
+                point(HOME / "bin" / link, path)
+    return found
+
+
+def point(link, path):
+    """A link by the usual name: kubectl, helm, ..."""
+    link.parent.mkdir(exist_ok=True)
+    part = link.with_name(f".{link.name}.{os.getpid()}")
+    part.symlink_to(path)
+    part.replace(link)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ class Door(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.port = self.server_address[1]
-        self.pages, self.webhooks = {}, {}
+        self.pages, self.webhooks, self.serving = {}, {}, False
 
     def open(self, certificate, key):
         """Serve from here on; files of the certificate and its key."""
@@ -29,10 +29,12 @@ class Door(ThreadingHTTPServer):
         # The handshake is the handler's, so that a slow caller holds up nobody.
         self.socket = context.wrap_socket(self.socket, server_side=True,
                                           do_handshake_on_connect=False)
+        self.serving = True
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self):
-        self.shutdown()
+        if self.serving:
+            self.shutdown()
         self.server_close()
 
     def handle_error(self, request, client_address):

@@ -20,7 +20,6 @@ RESERVED_DISK_GIB = 1
 RESERVED_CPU = ((1, 60), (1, 10), (2, 5), (float("inf"), 2.5))
 EFFECTS = {"NO_SCHEDULE": "NoSchedule", "NO_EXECUTE": "NoExecute",
            "PREFER_NO_SCHEDULE": "PreferNoSchedule"}
-GPU_RESOURCES = {"NVIDIA": "nvidia.com/gpu", "AMD": "amd.com/gpu"}
 
 
 @dataclass
@@ -82,13 +81,10 @@ def resources(info, disk_gib):
 
 
 def devices(info):
-    """What the device plugins of the vendors announce."""
-    found = {}
-    for row in info.get("GpuInfo", {}).get("Gpus", []):
-        name = GPU_RESOURCES.get(row["Manufacturer"])
-        if name:
-            found[name] = found.get(name, 0) + row["Count"]
-    return {name: str(count) for name, count in found.items()}
+    """What the device plugin of the GPUs announces."""
+    count = sum(row["Count"] for row in info.get("GpuInfo", {}).get("Gpus", [])
+                if row["Manufacturer"] == "NVIDIA")
+    return {"nvidia.com/gpu": str(count)} if count else {}
 
 
 def architecture(info):

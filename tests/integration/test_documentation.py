@@ -29,6 +29,7 @@ ELSEWHERE = {
     "make demo": "tests/integration/test_playbooks.py",
     "make lab": "tests/unit/lab/test_server.py",
     "make lab-stop": "tests/unit/lab/test_server.py",
+    ".venv/bin/python -m lab.kube": "tests/integration/kube",
 }
 NETWORK = {"network": {"cidr_block": "10.0.0.0/16", "availability_zones": ["us-east-1a"]}}
 NOT_OURS = {"changed", "diff", "failed", "msg", "warnings"}  # documented by Ansible

@@ -24,7 +24,7 @@ class Lab:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self._lab("start")
+        self._lab("start", "--settings", json.dumps({"kubernetes": False}))
         self.endpoint = json.loads((folder / "state.json").read_text())["endpoint"]
 
     def _lab(self, *arguments):

@@ -1,13 +1,14 @@
-// The control plane as one program: the first argument says which part of it runs.
+// The control plane as one program: the name it is called by, or else its first argument, says
+// which part of it runs.
 package main
 
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"go.etcd.io/etcd/server/v3/etcdmain"
 	"k8s.io/component-base/cli"
-	"k8s.io/component-base/logs"
 	kubectl "k8s.io/kubectl/pkg/cmd"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllers "k8s.io/kubernetes/cmd/kube-controller-manager/app"
@@ -28,21 +29,22 @@ var parts = map[string]func() *cobra.Command{
 }
 
 func main() {
-	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: control etcd|kube-apiserver|kube-controller-manager|kube-scheduler|kubectl ...")
-		os.Exit(2)
+	part := filepath.Base(os.Args[0])
+	if part != "etcd" && parts[part] == nil {
+		if len(os.Args) < 2 {
+			fmt.Fprintln(os.Stderr, "usage: control PART ..., a part of the control plane")
+			os.Exit(2)
+		}
+		part = os.Args[1]
+		os.Args = append([]string{part}, os.Args[2:]...)
 	}
-	part := os.Args[1]
-	os.Args = append([]string{part}, os.Args[2:]...)
 	if part == "etcd" {
 		etcdmain.Main(os.Args)
 		return
 	}
-	command, known := parts[part]
-	if !known {
+	if parts[part] == nil {
 		fmt.Fprintln(os.Stderr, "control: no part is named", part)
 		os.Exit(2)
 	}
-	logs.GlogSetter("0")
-	os.Exit(cli.Run(command()))
+	os.Exit(cli.Run(parts[part]()))
 }

@@ -160,6 +160,10 @@ def test_several_at_once_of_different_versions(world):
     assert len(endpoints) == 3
     version = kubernetes.client.VersionApi(world.login("older")).get_code()
     assert (version.emulation_major, version.emulation_minor) == ("1", "33")
+    world("eks").update_cluster_version(name="older", version="1.34")
+    soon(lambda: world.describe("older")["status"] == "ACTIVE", 60, "the upgrade")
+    version = kubernetes.client.VersionApi(world.login("older")).get_code()
+    assert (world.describe("older")["version"], version.emulation_minor) == ("1.34", "34")
     pids = [child.pid for name in ("older", "other")
             for child in world.plane(name).children.values()]
     folder = world.plane("older").folder
