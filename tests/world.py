@@ -16,7 +16,7 @@ import boto3
 import botocore.loaders
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.groundwork.aws.plugins.module_utils import run
+from ansible_collections.groundwork.aws.plugins.module_utils import connect, run
 from ansible_collections.groundwork.aws.plugins.module_utils.components.registry import COMPONENTS
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.resource import KEY
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.wait import Clock
@@ -138,13 +138,13 @@ class patched:
         self.world = world
 
     def __enter__(self):
-        self.kept = run.boto3, run.Clock
+        self.kept = connect.boto3, run.Clock
         fake = type("boto3", (), {"session": type("session", (), {
             "Session": staticmethod(self.world.session)})})
-        run.boto3, run.Clock = fake, Quick
+        connect.boto3, run.Clock = fake, Quick
 
     def __exit__(self, *_exc):
-        run.boto3, run.Clock = self.kept
+        connect.boto3, run.Clock = self.kept
 
 
 @functools.lru_cache(maxsize=None)

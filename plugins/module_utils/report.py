@@ -20,20 +20,36 @@ def plain(value):
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 
+def told(change: Change) -> dict:
+    """Field, or part of it where it is taken apart -> (live, wanted), of what changes."""
+    found = {}
+    for name, (old, new) in change.changed.items():
+        found |= {p: (old[p], new[p]) for p in new} if name in _apart(change) else \
+            {name: (old, new)}
+    return found
+
+
+def _apart(change: Change) -> tuple:
+    """Fields of a type whose parts differ, and are shown, each for itself."""
+    return getattr(change.resource, "apart", ())
+
+
 def before(change: Change) -> dict:
     """Live values of what changes."""
     cls = type(change.resource)
     if change.action == "delete":
         read = {n: cls.read(n, change.live) for n, meta in cls.attrs.items() if meta.path}
         return plain({n: v for n, v in read.items() if v not in (None, [], {})})
-    return plain({name: old for name, (old, new) in change.changed.items()})
+    return plain({name: old for name, (old, new) in told(change).items()})
 
 
 def _wanted(change: Change) -> dict:
     if change.action == "create":
+        apart = _apart(change)
         values = {n: getattr(change.resource, n) for n in change.resource.attrs}
-        return {n: v for n, v in values.items() if v is not None}
-    return {name: new for name, (old, new) in change.changed.items()}
+        found = {n: v for n, v in values.items() if v is not None and n not in apart}
+        return found | {k: v for n in apart for k, v in dict(values[n] or {}).items()}
+    return {name: new for name, (old, new) in told(change).items()}
 
 
 def changes(current: Plan) -> list[dict]:

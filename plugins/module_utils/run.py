@@ -5,17 +5,9 @@ from __future__ import annotations
 
 import difflib
 
-try:
-    import boto3
-except ImportError:  # execute() reports it
-    boto3 = None
-
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
 
-from .clients.aws import Aws
-from .clients.errors import boto
 from .clients.lease import Bucket, Lease
 from .components.context import Stack
 from .engine.errors import Failure, Refused
@@ -24,6 +16,7 @@ from .engine.resource import KEY, Lookup, Resource, field_types, jmespath
 from .engine.scan import Scan
 from .engine.wait import Clock
 from . import report, validate
+from .connect import boto3, connect, guard_account
 from .options import checked, nearest
 from .session import Session, carry_out
 
@@ -103,31 +96,6 @@ def concrete(cls=Resource) -> list:
     own = not cls.external and (getattr(cls, "reads", ()) or "fetch" in vars(cls)) \
         and cls.__module__.startswith(TYPES) and (cls.ref or cls.identity)
     return below + ([cls] if own else [])
-
-
-def connect(module, clock: Clock) -> Aws:
-    """AWS with the credentials, region and endpoint of a module's options."""
-    region, endpoint, options = get_aws_connection_info(module)
-    if not region:
-        raise Refused(["region: no region given; set aws_region in the stack"])
-    config = options.pop("aws_config", None)
-    try:
-        session = boto3.session.Session(
-            profile_name=options.pop("profile_name", None),
-            **{k: options.pop(k) for k in list(options) if k.startswith("aws_")})
-    except boto.BotoCoreError as error:
-        raise Refused([f"credentials: {error}"]) from None
-    more = {"config": _config(config)} if config else {}
-    return Aws(session, f"{module.params['product']}-{module.params['environment']}",
-               clock=clock, region_name=region, endpoint_url=endpoint, **options, **more)
-
-
-def guard_account(api: Aws, wanted: str | None) -> list[str]:
-    """A problem when the caller's account is not the stack's."""
-    if not wanted or api.account_id == wanted:
-        return []
-    return [f"account: the credentials belong to account {api.account_id}, stack {api.owner} to "
-            f"{wanted} (aws_account_id)"]
 
 
 def info_module(_components: dict) -> None:
@@ -245,8 +213,3 @@ class StackSession(Session):
                    if c.member_of and field_types(c)[c.member_of] & wanted]
         unlisted = [kinds[k] for k in UNLISTED if k in kinds and len(self.components) > 1]
         return [*members, *unlisted, *(kinds[s] for s in sorted(strays) if s in kinds)]
-
-
-def _config(options: dict):
-    from botocore.config import Config  # here: the import check of ansible-test has no botocore
-    return Config(**options)

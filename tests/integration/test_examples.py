@@ -19,7 +19,9 @@ from lab.launcher import Launcher
 
 ROOT = Path(__file__).parents[2]
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
-MODULES = {path.stem: path for path in sorted((ROOT / "plugins" / "modules").glob("*.py"))}
+ELSEWHERE = {"k8s_applyset"}  # tests/integration/applyset has its cluster
+MODULES = {path.stem: path for path in sorted((ROOT / "plugins" / "modules").glob("*.py"))
+           if path.stem not in ELSEWHERE}
 # What an example takes for granted: components of its stack that are there before it.
 GRANTED = {
     "aurora_cluster": ["network"],

@@ -135,10 +135,10 @@ class Steps:
 
         `differed`: what a change was to end; returns False when it still differs so.
         """
-        soon = self.clock.now() + EFFECT
+        soon, last = self.clock.now() + EFFECT, [None]
 
         def seen(listing):
-            now = listing.same(live) if live else next(iter(listing.find(wanted)), None)
+            now = last[0] = listing.same(live) if live else next(iter(listing.find(wanted)), None)
             state = wanted.state_of(now)
             if state == "failed" and goal == "ready":
                 raise Failure(f"failed: {search(wanted.reason, now)}")
@@ -151,7 +151,8 @@ class Steps:
         usual = wanted.seconds.get("create" if goal == "ready" else "delete", 1)
         found = yield from self.look(wanted, seen, usual, wanted.seconds.get("longest"))
         if found is None:
-            raise Failure(f"not {goal} in time")
+            why = search(wanted.reason, last[0])
+            raise Failure(f"not {goal} in time" + (f": {why}" if why else ""))
         return found
 
     def look(self, wanted, find, usual: float = 1, limit: float | None = None):

@@ -68,7 +68,8 @@ class Change:
             return Impact.DATA_LOSS
         return {"update": max((a.impact for a in self.touched.values()), default=Impact.NONE),
                 "delete": Impact.IN_PLACE if self.resource.member_of else Impact.DOWNTIME,
-                "replace": Impact.REPLACE}.get(self.action, Impact.NONE)
+                "replace": max([Impact.REPLACE, *(a.impact for a in self.touched.values())]),
+                }.get(self.action, Impact.NONE)
 
     @property
     def seconds(self) -> float:

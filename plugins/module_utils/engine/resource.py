@@ -39,6 +39,7 @@ class Attr:
     later: bool = False  # not accepted by create(); an updater sets it right after
     read: typing.Callable | None = None  # live value -> the form of the option
     same: typing.Callable | None = None  # (wanted, live) -> bool, where equality is not enough
+    want: typing.Callable | None = None  # (wanted, live object) -> what the service would store
 
 
 def attr(path: str = "", **options):
@@ -268,6 +269,7 @@ def diff(resource: Resource, live: dict) -> dict[str, tuple]:
         if wanted is None or not meta.path:
             continue
         have = cls.read(name, live)
+        wanted = meta.want(wanted, live) if meta.want else wanted
         if unknown_keys(wanted) or not (meta.same or equal)(wanted, have):
             found[name] = (have, wanted)
     have, mark = cls.tags_of(live), {REPLACED: "false"} if cls.marked(live) else {}

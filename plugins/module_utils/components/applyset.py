@@ -1,0 +1,286 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""applyset: a list of manifests as one graph. What must be there before what is read from them."""
+from __future__ import annotations
+
+import difflib
+import typing
+
+from ..engine.resource import KEY, OWNER, search
+from ..types.applyset import PART_OF, Parent
+from ..types.compare import hidden, labelled
+from ..types.kubernetes import Kinds, group_kind, group_version, place
+
+DEPENDS_ON = "config.kubernetes.io/depends-on"
+RBAC = "rbac.authorization.k8s.io"
+ADMISSION = "admissionregistration.k8s.io"
+CRD = "CustomResourceDefinition.apiextensions.k8s.io"
+EACH = "[containers, initContainers, ephemeralContainers][][]"
+# What a pod's specification names: (JMESPath of names, kind of what is named).
+IN_PODS = (
+    ("serviceAccountName", "ServiceAccount"),
+    ("priorityClassName", "PriorityClass.scheduling.k8s.io"),
+    ("runtimeClassName", "RuntimeClass.node.k8s.io"),
+    ("imagePullSecrets[].name", "Secret"),
+    ("volumes[].secret.secretName", "Secret"),
+    ("volumes[].projected.sources[].secret.name", "Secret"),
+    (f"{EACH}.envFrom[].secretRef.name", "Secret"),
+    (f"{EACH}.env[].valueFrom.secretKeyRef.name", "Secret"),
+    ("volumes[].configMap.name", "ConfigMap"),
+    ("volumes[].projected.sources[].configMap.name", "ConfigMap"),
+    (f"{EACH}.envFrom[].configMapRef.name", "ConfigMap"),
+    (f"{EACH}.env[].valueFrom.configMapKeyRef.name", "ConfigMap"),
+    ("volumes[].persistentVolumeClaim.claimName", "PersistentVolumeClaim"),
+    ("resourceClaims[].resourceClaimTemplateName", "ResourceClaimTemplate.resource.k8s.io"),
+)
+# What other kinds name.
+NAMED = {
+    f"RoleBinding.{RBAC}": (("[roleRef][?kind=='Role'].name", f"Role.{RBAC}"),
+                            ("[roleRef][?kind=='ClusterRole'].name", f"ClusterRole.{RBAC}")),
+    f"ClusterRoleBinding.{RBAC}": (("roleRef.name", f"ClusterRole.{RBAC}"),),
+    "PersistentVolumeClaim": (("spec.storageClassName", "StorageClass.storage.k8s.io"),),
+    "PersistentVolume": (("spec.storageClassName", "StorageClass.storage.k8s.io"),),
+    "Ingress.networking.k8s.io": (("spec.ingressClassName", "IngressClass.networking.k8s.io"),),
+    "StatefulSet.apps": (("spec.serviceName", "Service"),),
+}
+# What rules over the pods of a namespace, so that no pod may come before it.
+RULES = ("ResourceQuota", "LimitRange", "NetworkPolicy.networking.k8s.io")
+BINDINGS = (f"RoleBinding.{RBAC}", f"ClusterRoleBinding.{RBAC}")
+# Kinds that make the server itself call a service, and where they name it.
+CALLS = {
+    f"ValidatingWebhookConfiguration.{ADMISSION}": "webhooks[].clientConfig.service",
+    f"MutatingWebhookConfiguration.{ADMISSION}": "webhooks[].clientConfig.service",
+    "APIService.apiregistration.k8s.io": "[spec.service]",
+    CRD: "[spec.conversion.webhook.clientConfig.service]",
+}
+
+
+def build(manifests, parent: Parent, kinds: Kinds, releases=(),
+          strict: bool = True) -> list:
+    """The resources of a set, or ValueError with every problem, a line each."""
+    objects, problems = flattened(manifests)
+    scopes = _scopes(objects)
+    resources = []
+    for path, manifest in objects:
+        try:
+            resources.append(_resource(path, manifest, parent, kinds, scopes))
+        except ValueError as error:
+            problems.append(str(error))
+    members = [*resources, *releases]
+    problems += _twice(members)
+    graph = Graph(resources, releases)
+    problems += graph.problems if strict else []
+    if problems:
+        raise ValueError("\n".join(problems))
+    for resource in members:
+        resource.needs = [parent, *graph.edges[resource.key].values()]
+    parent.kinds = sorted({r.group_kind for r in members})
+    parent.namespaces = sorted({r.namespace for r in members} - {"", parent.namespace})
+    return [parent, *members]
+
+
+def flattened(manifests) -> tuple[list, list]:
+    """(place in the option, manifest) of each object, lists taken apart, and the problems."""
+    found, problems = [], []
+    todo = [(f"objects[{i}]", m) for i, m in enumerate(manifests)]
+    while todo:
+        path, manifest = todo.pop(0)
+        if isinstance(manifest, dict) and str(manifest.get("kind", "")).endswith("List") \
+                and isinstance(manifest.get("items"), list):
+            todo[:0] = [(f"{path}.items[{i}]", m) for i, m in enumerate(manifest["items"])]
+            continue
+        wrong = _wrong(manifest)
+        problems += [f"{path}: {text}" for text in wrong]
+        found += [] if wrong else [(path, manifest)]
+    return found, problems
+
+
+def _wrong(manifest) -> list[str]:
+    """What a manifest lacks to be one."""
+    if not isinstance(manifest, dict):
+        return ["must be a dictionary"]
+    missing = [f"{n} is missing" for n in ("apiVersion", "kind")
+               if not isinstance(manifest.get(n), str) or not manifest[n]]
+    meta = manifest.get("metadata")
+    if not isinstance(meta, dict) or not isinstance(meta.get("name"), str) or not meta["name"]:
+        missing.append("metadata.name is missing" if not (meta or {}).get("generateName") else
+                       "metadata.generateName: an object of a set needs a name of its own")
+    return missing
+
+
+def _scopes(objects) -> dict:
+    """(group, kind) -> whether it is in namespaces, by the definitions of the set."""
+    specs = [m["spec"] for _path, m in objects
+             if group_kind(group_version(m["apiVersion"])[0], m["kind"]) == CRD and m.get("spec")]
+    return {(s.get("group"), (s.get("names") or {}).get("kind")): s.get("scope") == "Namespaced"
+            for s in specs}
+
+
+def _resource(path: str, manifest: dict, parent: Parent, kinds: Kinds, scopes: dict):
+    """One object without its edges."""
+    group, version = group_version(manifest["apiVersion"])
+    cls = kinds.of(group, version, manifest["kind"])
+    meta = dict(manifest["metadata"])
+    scoped = cls.served.namespaced if cls.served else scopes.get((group, manifest["kind"]))
+    if scoped:
+        meta.setdefault("namespace", "default")
+    elif scoped is False and meta.get("namespace"):
+        raise ValueError(f"{path}: {manifest['kind']} {meta['name']} is in no namespace; take "
+                         f"metadata.namespace {meta['namespace']} away")
+    manifest = hidden(labelled({**manifest, "metadata": meta}, PART_OF, parent.id))
+    key = cls.key_of(meta)
+    return cls(key=key, place=place(meta), manifest=manifest, tags={OWNER: parent.id, KEY: key})
+
+
+def _twice(members) -> list[str]:
+    seen, found = set(), []
+    for resource in members:
+        if resource.key in seen:
+            found.append(f"{resource.key}: it is in the set twice")
+        seen.add(resource.key)
+    return found
+
+
+class Graph:
+    """Which objects of a set must be there before which."""
+
+    def __init__(self, resources, releases=()):
+        self.resources, self.releases, self.problems = resources, releases, []
+        self.edges = {r.key: {} for r in [*resources, *releases]}  # key -> key -> resource
+        self.index = {(r.group_kind, r.place): r for r in resources}
+        self.defined = {(m["spec"]["group"], m["spec"]["names"]["kind"]): r for r in resources
+                        if r.group_kind == CRD for m in [r.manifest]}
+        for resource in resources:
+            self._of(resource)
+        for release in releases:
+            self.add(release, self.index.get(("Namespace", release.namespace)))
+        for resource in resources:
+            self._guards(resource)
+
+    def add(self, resource, other) -> None:
+        """One edge, if there is something to depend on."""
+        if other is not None and other is not resource:
+            self.edges[resource.key][other.key] = other
+
+    def _of(self, resource) -> None:
+        manifest, space = resource.manifest, resource.manifest["metadata"].get("namespace")
+        self.add(resource, self.index.get(("Namespace", space)))
+        definition = self.defined.get((resource.group, resource.kind))
+        self.add(resource, definition)
+        for service in self._called(definition) if definition else ():
+            self.add(resource, service)
+        resource.awaited = bool(definition or self.releases)
+        if not (definition or resource.served):
+            for release in self.releases:
+                self.add(resource, release)
+        for path, kind in NAMED.get(resource.group_kind, ()):
+            self._named(resource, search(path, manifest), kind, space)
+        for service in self._called(resource):
+            service.called = True
+            if resource.group_kind != CRD:  # what it serves needs the kind first
+                self.add(resource, service)
+                for workload in self._behind(service):
+                    self.add(resource, workload)
+        pod = search(resource.pods, manifest) if resource.pods else None
+        if pod:
+            self._of_pod(resource, pod, space)
+        self._depends_on(resource)
+
+    def _named(self, resource, names, kind: str, space: str | None) -> None:
+        """Edges to the objects of these names, in the namespace or in none."""
+        for name in names if isinstance(names, list) else filter(None, [names]):
+            for where in (f"{space}/{name}", name):
+                other = self.index.get((kind, where))
+                if not (other and getattr(other, "called", None)):
+                    self.add(resource, other)
+
+    def _of_pod(self, resource, pod: dict, space: str | None) -> None:
+        for path, kind in IN_PODS:
+            self._named(resource, search(path, pod), kind, space)
+        for (kind, _place), other in self.index.items():
+            if kind in RULES and other.manifest["metadata"].get("namespace") == space:
+                self.add(resource, other)
+            elif kind in BINDINGS and any(
+                    s.get("kind") == "ServiceAccount" and s.get("namespace", space) == space
+                    and s.get("name") == pod.get("serviceAccountName", "default")
+                    for s in other.manifest.get("subjects") or ()):
+                self.add(resource, other)
+
+    def _called(self, resource) -> list:
+        """The services of the set that an object makes the server call."""
+        path = CALLS.get(resource.group_kind)
+        named = search(path, resource.manifest) or () if path else ()
+        found = (self.index.get(("Service", f"{s.get('namespace')}/{s.get('name')}"))
+                 for s in named if s)
+        return [service for service in found if service]
+
+    def _behind(self, service) -> list:
+        """The workloads whose pods a service selects."""
+        selector = (service.manifest.get("spec") or {}).get("selector") or {}
+        space = service.manifest["metadata"].get("namespace")
+        found = []
+        for other in self.resources if selector else ():
+            template = search("spec.template.metadata.labels", other.manifest) or {}
+            if other.pods and other.manifest["metadata"].get("namespace") == space \
+                    and selector.items() <= template.items():
+                found.append(other)
+        return found
+
+    def _depends_on(self, resource) -> None:
+        """Edges that the owner of an object has written into it."""
+        text = (resource.manifest["metadata"].get("annotations") or {}).get(DEPENDS_ON, "")
+        for reference in filter(None, (part.strip() for part in text.split(","))):
+            parts = reference.split("/")
+            where, group = ("/".join((parts[2], parts[-1])) if len(parts) == 5 else parts[-1],
+                            parts[0])
+            kind = group_kind(group, parts[-2]) if len(parts) in (3, 5) else ""
+            other = self.index.get((kind, where))
+            if other is None:
+                known = [f"{k} {w}" for k, w in self.index]
+                close = difflib.get_close_matches(f"{kind} {where}", known, 1, 0.6)
+                more = f"; did you mean {close[0]}?" if close else ""
+                self.problems.append(f"{resource.key}: {DEPENDS_ON} names {reference}, which is "
+                                     f"not in the set{more}")
+            self.add(resource, other)
+
+    def _guards(self, config) -> None:
+        """What a webhook looks at comes after it, but for what the webhook itself needs."""
+        hooks = search("webhooks[].rules[]", config.manifest) if config.group_kind in CALLS else ()
+        needed = self._below(config.key) if hooks else ()
+        for resource in self.resources if hooks else ():
+            if resource.key not in needed and any(_matches(rule, resource) for rule in hooks):
+                self.add(resource, config)
+
+    def _below(self, key: str) -> set[str]:
+        """The key and those of all that it needs."""
+        found, todo = set(), [key]
+        while todo:
+            key = todo.pop()
+            if key not in found:
+                found.add(key)
+                todo += self.edges.get(key, ())
+        return found
+
+
+def _matches(rule: dict, resource) -> bool:
+    """Whether a webhook's rule is about the creation or change of an object."""
+    plural = resource.served.plural if resource.served else f"{resource.kind.lower()}s"
+
+    def among(name: str, value: str) -> bool:
+        return bool({value, "*"} & set(rule.get(name) or ()))
+
+    return among("apiGroups", resource.group) and among("apiVersions", resource.version) \
+        and bool({plural, "*", "*/*"} & set(rule.get("resources") or ())) \
+        and bool({"CREATE", "UPDATE", "*"} & set(rule.get("operations") or ()))
+
+
+def link(classes) -> None:
+    """Tells the types what they may refer to: what is left over is removed in that order."""
+    known = {cls.group_kind: cls for cls in classes}
+    pods = [kind for _path, kind in IN_PODS] + [*RULES, *BINDINGS, "Service"]
+    for kind, cls in known.items():
+        names = ["Namespace", CRD, *(k for _path, k in NAMED.get(kind, ()))]
+        names += pods if cls.pods else []
+        names += [k for k, c in known.items() if c.pods or k == "Service"] if kind in CALLS else []
+        others = [known[n] for n in dict.fromkeys(names) if n in known and n != kind]
+        cls.__annotations__["needs"] = typing.Union[tuple([Parent, *others])]

@@ -1,0 +1,211 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The bridge between AnsibleModule and the engine, for what is inside a cluster."""
+from __future__ import annotations
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
+
+from .clients.connections import from_eks, from_kubeconfig, yaml
+from .clients.kube_lease import LeaseObject
+from .clients.kubernetes import Cluster, Nowhere, urllib3
+from .clients.lease import Lease
+from .components.applyset import build, link
+from .connect import boto3, connect, guard_account
+from .engine.errors import Failure, NotFound, Refused
+from .engine.plan import Policy, destroy, plan
+from .engine.resource import jmespath
+from .engine.wait import Clock
+from .session import Session, carry_out
+from .types.applyset import Parent
+from .types.compare import masked_given
+from .types.kubernetes import Kinds
+
+SPEC = dict(
+    name=dict(type="str", required=True),
+    namespace=dict(type="str", default="default"),
+    objects=dict(type="list", elements="dict", default=[], no_log=True),
+    product=dict(type="str"),
+    environment=dict(type="str"),
+    aws_account_id=dict(type="str"),
+    cluster=dict(type="str"),
+    kubeconfig=dict(type="path"),
+    context=dict(type="str"),
+    state=dict(type="str", default="present", choices=["present", "absent"]),
+    prune=dict(type="bool", default=True),
+    adopt=dict(type="list", elements="str", default=[]),
+    force_conflicts=dict(type="list", elements="str", default=[]),
+    allow_replace=dict(type="list", elements="str", default=[]),
+    allow_data_loss=dict(type="list", elements="str", default=[]),
+    lease_takeover=dict(type="bool", default=False),
+    timeout=dict(type="int"),
+    plan_file=dict(type="path"),
+)
+HOME = "~/.kube/config"
+
+
+def applyset_module() -> None:
+    """main() of the module."""
+    module = AnsibleModule({**aws_argument_spec(), **SPEC}, supports_check_mode=True,
+                           required_together=[("product", "environment")])
+    for found, library in ((boto3, "boto3"), (jmespath, "jmespath"), (urllib3, "urllib3"),
+                           (yaml, "PyYAML")):
+        if found is None:
+            module.fail_json(msg=missing_required_lib(library))
+    execute(module)
+
+
+def execute(module) -> None:
+    """Plans, and unless in check mode carries out, what the set wants."""
+    objects = module.params["objects"]
+    # What a Secret holds goes no further than the requests; the rest of the objects may be seen.
+    module.params["objects"] = [masked_given(o) for o in objects]
+    module.no_log_values = {str(module.params[n]) for n in ("secret_key", "session_token")
+                            if module.params.get(n)}
+    carry_out(module, lambda: SetSession(module, objects, Clock()))
+
+
+def reach(module, clock: Clock) -> Cluster | Nowhere:
+    """The cluster that the options name."""
+    params = module.params
+    if params["kubeconfig"] or params["context"]:
+        path = params["kubeconfig"] or os.environ.get("KUBECONFIG") or os.path.expanduser(HOME)
+        return Cluster(from_kubeconfig(path, params["context"], clock), clock=clock)
+    if not params["product"]:
+        raise Refused(["name a cluster: product and environment of a stack, or kubeconfig "
+                       "and context"])
+    aws = connect(module, clock)
+    problems = guard_account(aws, params["aws_account_id"])
+    if problems:
+        raise Refused(problems)
+    name = params["cluster"] or f"{aws.owner}-eks"
+    try:
+        found = aws.eks.describe_cluster(name=name)["cluster"]
+    except NotFound:
+        found = {"status": "not there"}
+    if found.get("status") in ("ACTIVE", "UPDATING"):
+        return Cluster(from_eks(aws, found), clock=clock)
+    if not module.check_mode:
+        raise Refused([f"cluster {name}: it is {found['status'].lower()}; converge the stack "
+                       "first"])
+    return Nowhere(f"EKS cluster {name}", clock)
+
+
+class SetSession(Session):
+    """One run of the module for one set."""
+
+    def __init__(self, module, objects: list, clock: Clock):
+        super().__init__(module, clock)
+        self.api = reach(module, clock)
+        name = self.params["name"]
+        self.parent = Parent(key=f"{name}/parent/{name}", name=name,
+                             namespace=self.params["namespace"])
+        self.parent.force_conflicts = tuple(self.params["force_conflicts"])
+        self.parent.compared = self.present
+        self.parent.tags = self.parent.own_tags
+        self.owner = self.parent.id
+        self.name = self.api.connection.name
+        self.kinds = Kinds(self.api, self.parent, self.params["timeout"] or 0)
+        self.resources = self._build(objects) if self.present else [self.parent]
+
+    @property
+    def present(self) -> bool:
+        return self.params["state"] == "present"
+
+    def _build(self, objects: list, strict: bool = True) -> list:
+        try:
+            return build(objects, self.parent, self.kinds, strict=strict)
+        except ValueError as error:
+            raise Refused(str(error).splitlines()) from None
+
+    def _types(self, scan) -> list:
+        """The kinds that the set has had members of."""
+        found = [k for live in scan.of(Parent).items for k in live["kinds"]]
+        types = [self.kinds.of_group_kind(k) for k in found]
+        return [cls for cls in types if cls]
+
+    def plan(self):
+        scan = self.scan()
+        policy = Policy(prune=self.params["prune"], adopt=tuple(self.params["adopt"]),
+                        allow_replace=tuple(self.params["allow_replace"]),
+                        allow_data_loss=tuple(self.params["allow_data_loss"]))
+        types = self._types(scan)
+        if not self.present:
+            return self._removal(scan, types, policy)
+        link(self.kinds.known.values())
+        problems = []
+        try:
+            current = plan(self.resources, scan, [Parent, *types], policy)
+        except Refused as refused:
+            problems = refused.problems
+        problems += self._rejected()
+        if problems:
+            raise Refused(problems)
+        return current
+
+    def _removal(self, scan, types: list, policy: Policy):
+        """Of all that carries the set's label, in the order that its own references give."""
+        members = [item for cls in types for item in cls.members(self.api, self.owner)]
+        scan._wanted[:] = self.resources = self._build(members, strict=False)
+        link(self.kinds.known.values())
+        return destroy(self.resources, scan, [Parent, *types], policy)
+
+    def _rejected(self) -> list[str]:
+        """What the server would not make; of what is there, the plan itself says so."""
+        return [f"plan {key}: {after}" for key, (mark, after) in self.api.predicted.items()
+                if isinstance(after, Failure) and not isinstance(after, NotFound) and not mark]
+
+    def checked(self, current):
+        """What is missing may be still to come in check mode; a run needs it."""
+        missing = self._missing() if self.present else []
+        if missing and not self.module.check_mode:
+            raise Refused(missing)
+        for line in missing:
+            self.module.warn(line)
+
+    def _missing(self) -> list[str]:
+        """Namespaces and kinds that neither the cluster nor the set has."""
+        if isinstance(self.api, Nowhere):
+            return []
+        members = [r for r in self.resources if r is not self.parent]
+        here = {r.place for r in members if r.group_kind == "Namespace"}
+        spaces = {r.namespace for r in members
+                  if isinstance(self.api.predicted.get(r.key, ("", None))[1], NotFound)}
+        unknown = {(r.kind, r.api_version) for r in members if not (r.served or r.awaited)}
+        if not self.scan().of(Parent).items and not self._there(self.parent.namespace):
+            spaces.add(self.parent.namespace)
+            here.discard(self.parent.namespace)  # the parent comes before all members
+        return [f"namespace {s} is not there; put it into the set, or converge first what makes it"
+                for s in sorted(spaces - here)] + \
+               [f"unknown kind {kind} of {version} (CRD missing); put its definition or the "
+                "release that brings it into the set, or converge first what does"
+                for kind, version in sorted(unknown)]
+
+    def _there(self, namespace: str) -> bool:
+        try:
+            return bool(self.api.get(f"/api/v1/namespaces/{namespace}"))
+        except NotFound:
+            return False
+
+    def lease(self):
+        store = LeaseObject(self.api, self.parent.namespace, f"groundwork-{self.parent.name}")
+        return Lease(store, f"{self.name}, set {self.parent.name}", self.clock,
+                     self.params["lease_takeover"])
+
+    def ended(self, current, outcomes):
+        """The parent names no kind that has no members any more."""
+        live = current.lives.get(self.parent.key)
+        if not self.present or not live or any(o.state != "done" for o in outcomes.values()):
+            return
+        left = [c.resource for c in current.left_over]
+        kinds = {*self.parent.kinds, *(r.group_kind for r in left)}
+        spaces = {*self.parent.namespaces, *(c.live["metadata"].get("namespace", "")
+                                             for c in current.left_over)}
+        found = next(iter(self.scan().of(Parent).items), None)
+        if found and set(found["kinds"]) - kinds:
+            self.parent.write(self.api, kinds, spaces)
+
+    def result(self, current, outcomes):
+        return dict(super().result(current, outcomes), applyset=self.parent.id)

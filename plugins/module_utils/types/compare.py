@@ -1,0 +1,182 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Manifests beside live objects: which values differ, and what of them may be seen."""
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+import json
+import re
+
+from ..clients.kubernetes import Rejected
+
+NONE, SECRET, OTHER_SECRET = "(none)", "(secret)", "(another secret)"
+# What the server keeps for itself.
+OWN = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink")
+LAST = "kubectl.kubernetes.io/last-applied-configuration"  # holds the whole object
+COUNTED = "deprecated.daemonset.template.generation"  # follows metadata.generation
+VEILED = ("data", "stringData")  # of a Secret
+# What servers say where they mean that a field cannot be changed, in whichever validation.
+IMMUTABLE = re.compile(r"immutable|may not (be )?change|cannot (be )?change|"
+                       r"updates to .*forbidden|is not allowed to (be )?change")
+
+
+class Hidden:
+    """A value that is sent and never shown."""
+
+    def __init__(self, value):
+        self._value = value
+
+    def reveal(self):
+        """The value, for the request's body alone."""
+        return self._value
+
+    def __repr__(self):
+        return SECRET
+
+    def __deepcopy__(self, memo):
+        return self
+
+
+def secret(manifest: dict) -> bool:
+    """Whether an object is a Secret."""
+    return manifest.get("kind") == "Secret" and manifest.get("apiVersion") == "v1"
+
+
+def hidden(manifest: dict) -> dict:
+    """The manifest, with the values of a Secret hidden."""
+    if not secret(manifest):
+        return manifest
+    return {**manifest, **{part: {k: Hidden(v) for k, v in manifest[part].items()}
+                           for part in VEILED if isinstance(manifest.get(part), dict)}}
+
+
+def masked_given(manifest):
+    """A manifest as the user wrote it, lists of them too, without what nobody may see."""
+    if not isinstance(manifest, dict):
+        return manifest
+    if isinstance(manifest.get("items"), list):
+        return {**manifest, "items": [masked_given(m) for m in manifest["items"]]}
+    shown = hidden(manifest)
+    return {k: {n: SECRET for n in v} if k in VEILED and shown is not manifest else v
+            for k, v in shown.items()}
+
+
+def masked(item: dict) -> dict:
+    """A live object without what nobody may see."""
+    if not secret(item):
+        return item
+    meta = dict(item["metadata"])
+    notes = {k: v for k, v in (meta.pop("annotations", None) or {}).items() if k != LAST}
+    return {**item, "metadata": {**meta, "annotations": notes},
+            **{part: dict.fromkeys(item[part], SECRET) for part in VEILED if item.get(part)}}
+
+
+def scrubbed(text: str, manifest: dict) -> str:
+    """A message of the server without the values of the Secret that it is about."""
+    values = [v.reveal() for part in VEILED for v in (manifest.get(part) or {}).values()
+              if isinstance(v, Hidden)] if secret(manifest) else []
+    for value in sorted(map(str, values), key=len, reverse=True):
+        forms = [value, json.dumps(value)[1:-1], base64.b64encode(value.encode()).decode()]
+        try:
+            forms.append(base64.b64decode(value, validate=True).decode())
+        except ValueError:
+            pass
+        for form in filter(None, forms):
+            text = text.replace(form, SECRET)
+    return text
+
+
+def content(item: dict) -> dict:
+    """What people and controllers write of an object."""
+    meta = {k: v for k, v in (item.get("metadata") or {}).items() if k not in OWN}
+    if meta.get("annotations"):
+        meta["annotations"] = {k: v for k, v in meta["annotations"].items()
+                               if k not in (LAST, COUNTED)}
+    return {**{k: v for k, v in item.items() if k != "status"}, "metadata": meta}
+
+
+def fingerprint(item) -> str:
+    """The same for objects of the same content."""
+    if not isinstance(item, dict):
+        return ""
+    return hashlib.sha256(json.dumps(content(item), sort_keys=True).encode()).hexdigest()
+
+
+def flat(value, path: str = "") -> dict:
+    """Path -> value of everything in a structure: spec.template.spec.containers[api].image."""
+    if isinstance(value, dict) and value:
+        named = {k: f"{path}.{k}" if "." not in k and "/" not in k else f"{path}[{k}]"
+                 for k in value}
+        pairs = [(named[k].lstrip("."), v) for k, v in value.items()]
+    elif isinstance(value, list) and value:
+        names = [v.get("name") if isinstance(v, dict) else None for v in value]
+        unique = all(isinstance(n, str) for n in names) and len(set(names)) == len(names)
+        pairs = [(f"{path}[{n if unique else i}]", v)
+                 for i, (n, v) in enumerate(zip(names, value))]
+    else:
+        return {path: value}
+    return {p: v for where, inner in pairs for p, v in flat(inner, where).items()}
+
+
+def differing(before: dict, after: dict, veiled: bool = False) -> dict:
+    """Path -> (before, after) of what differs between two flat structures."""
+    found = {}
+    for path in {**before, **after}:
+        pair = [side.get(path, NONE) for side in (before, after)]
+        if pair[0] != pair[1]:
+            if veiled and path.split(".")[0].split("[")[0] in VEILED:
+                pair = [NONE if pair[0] == NONE else SECRET,
+                        NONE if pair[1] == NONE else OTHER_SECRET]
+            found[path] = tuple(pair)
+    return found
+
+
+def sides(found: dict) -> dict:
+    """The form in which a field of a type reads it."""
+    return {"live": {p: old for p, (old, _new) in found.items()},
+            "stored": {p: new for p, (_old, new) in found.items()}}
+
+
+def changes(item: dict, after: dict, rolls: str = "") -> dict:
+    """What an apply would change, what lies at or below `rolls` for itself."""
+    found = differing(flat(content(item)), flat(content(after)), secret(item))
+    rolling = {p: v for p, v in found.items() if rolls and p.startswith(f"{rolls}.")}
+    return {"manifest": sides({p: v for p, v in found.items() if p not in rolling}),
+            "template": sides(rolling)}
+
+
+def rejection(manifest: dict, item: dict, failure) -> dict:
+    """What of a refused apply only a replacement can bring; else the refusal."""
+    if not (isinstance(failure, Rejected) and failure.causes
+            and all(IMMUTABLE.search(text) for _field, text in failure.causes)):
+        return {"rejected": failure}
+    live, wanted = flat(content(item)), flat(manifest)
+    found = differing({p: live.get(p, NONE) for p in wanted}, wanted, secret(item))
+    heads = tuple(field.split("[")[0] for field, _text in failure.causes)
+    found = {p: v for p, v in found.items() if p.startswith(heads)}
+    return {"immutable": sides(found or {f: ("(immutable)", "(changed)") for f in heads})}
+
+
+def why(item: dict) -> str:
+    """What an object that is not as it should be says of itself."""
+    meta, status = item["metadata"], item.get("status") or {}
+    conditions = [c for c in status.get("conditions") or () if isinstance(c, dict)]
+    if meta.get("deletionTimestamp"):
+        told = [c.get("message", "") for c in conditions
+                if c["type"].startswith("Namespace") and c["status"] == "True"
+                and c.get("reason") not in ("ContentDeleted", "ContentRemoved")]
+        kept = [f"kept by finalizer {f}" for f in meta.get("finalizers") or ()]
+        return "; ".join([*kept, *told])
+    bad = [c for c in conditions if c.get("status") ==
+           ("True" if c["type"] in ("ReplicaFailure", "Failed", "Stalled") else "False")]
+    return "; ".join(f"{c['type']}: {c.get('message') or c.get('reason', '')}" for c in bad)
+
+
+def labelled(manifest: dict, label: str, value: str) -> dict:
+    """A copy of a manifest with one more label."""
+    manifest = copy.deepcopy(manifest)
+    meta = manifest["metadata"]
+    meta["labels"] = {**(meta.get("labels") or {}), label: value}
+    return manifest

@@ -1,0 +1,297 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Kubernetes objects: https://kubernetes.io/docs/reference/using-api/server-side-apply/.
+
+One class per group, version and kind, made from data. A live object is the server's own, with
+`place` (namespace/name), `id` (that and the uid), `why` (what it says of its state), `waits`, and
+what an apply would change, sorted by what that does to users: `manifest`, `template` and
+`immutable`, each {"live": {path: value}, "stored": {path: value}}.
+"""
+from __future__ import annotations
+
+from ..clients.kubernetes import Cluster, Rejected
+from ..engine.errors import (
+    Busy, Denied, Failure, NotFound, Quota, ServiceFailure,
+)
+from ..engine.resource import KEY, OWNER, Impact, Resource, attr, create_only, updates
+from .applyset import PART_OF
+from .compare import (
+    changes, fingerprint, masked, rejection, scrubbed, why,
+)
+from .kinds import TEMPLATE, facts
+
+VERDICTS = (Rejected, Denied, Busy, Quota)  # on one object, not on the connection
+
+
+def group_kind(group: str, kind: str) -> str:
+    """A kind as ApplySets and kubectl write it: Deployment.apps, ConfigMap."""
+    return f"{kind}.{group}" if group else kind
+
+
+def group_version(api_version: str) -> tuple[str, str]:
+    """("apps", "v1") of apps/v1; the core has no group."""
+    group, _slash, version = api_version.rpartition("/")
+    return group, version
+
+
+def readable(group: str, kind: str) -> str:
+    """A kind's part of a key; the groups of Kubernetes itself go without saying."""
+    plain = "." not in group or group.endswith(".k8s.io")
+    return kind.lower() if plain else f"{kind.lower()}.{group}"
+
+
+def place(meta: dict) -> str:
+    """namespace/name, or the name of what is in no namespace."""
+    return "/".join(filter(None, (meta.get("namespace"), meta["name"])))
+
+
+def side(name: str, **options):
+    """A field that an apply would change a part of."""
+    return attr(f"{name}.live", want=lambda _wanted, live: stored(live, name),
+                **options)
+
+
+def stored(live: dict, name: str) -> dict:
+    """What the server would store, or why it would not."""
+    if "rejected" in live:
+        raise live["rejected"]
+    return live.get(name, {}).get("stored", {})
+
+
+class Member(Resource):
+    """What a set has on the cluster: how it is named, listed, and known as the set's."""
+
+    place: str = create_only("place")
+    needs: list = attr()
+
+    ref, identity, tags_path = "id", ("place",), "metadata.labels"
+    leaving, reason = "metadata.deletionTimestamp", "why"
+    group = version = kind = group_kind = api_version = pods = ""  # of the class, by Kinds
+    served = parent = None
+    awaited = False  # its kind comes to be in this run
+
+    @classmethod
+    def key_of(cls, meta: dict) -> str:
+        """The key of the object with this metadata."""
+        return f"{cls.parent.name}/{readable(cls.group, cls.kind)}/" + place(meta).replace("/", ":")
+
+    @classmethod
+    def tags_of(cls, live):
+        """The label of its set, in the engine's words."""
+        owner = (live["metadata"].get("labels") or {}).get(PART_OF)
+        return {OWNER: owner, KEY: cls.key_of(live["metadata"])} if owner else {}
+
+    @classmethod
+    def at(cls, api: Cluster, meta: dict | None = None) -> str:
+        """The path of an object, or of the listing; the kind may be younger than this run."""
+        cls.served = cls.served or api.served(cls.group, cls.kind, cls.version, fresh=True)
+        if not cls.served:
+            raise NotFound("UnknownKind", "the cluster knows no "
+                           f"{cls.kind} of {cls.group}/{cls.version} (CRD missing)")
+        return cls.served.at((meta or {}).get("namespace", ""), (meta or {}).get("name", ""))
+
+    @classmethod
+    def fetch(cls, scan):
+        """The members of the set, and what is wanted and belongs to somebody else."""
+        api, wanted = scan.api, scan.keyed(cls)
+        if not (cls.served or api.served(cls.group, cls.kind, cls.version)):
+            return []
+        mine = {cls.key_of(item["metadata"]): item for item in cls.members(api, scan.owner)}
+        seen = api.map(lambda pair: pair[1].seen(api, mine.get(pair[0])), wanted.items())
+        found = [*(item for key, item in mine.items() if key not in wanted), *filter(None, seen)]
+        return [cls.shown(api, item) for item in found]
+
+    @classmethod
+    def members(cls, api: Cluster, owner: str) -> list[dict]:
+        """What carries the label: one listing, or one per namespace for who may see no more."""
+        query = {"labelSelector": f"{PART_OF}={owner}"}
+        try:
+            return api.pages(cls.at(api), **query)
+        except Denied:
+            if not (cls.served.namespaced and cls.parent.namespaces):
+                raise
+            return [item for space in cls.parent.namespaces
+                    for item in api.pages(cls.at(api, {"namespace": space}), **query)]
+
+    @classmethod
+    def shown(cls, api: Cluster, item: dict) -> dict:
+        """The item as fields and acceptors read it."""
+        meta = item["metadata"]
+        return masked({**item, "place": place(meta), "why": why(item),
+                       "id": f"{place(meta)}@{meta.get('uid', '')[:8]}"})
+
+
+class KubeObject(Member):
+    """An object of a cluster, as its owner writes it."""
+
+    manifest: dict = side("manifest")
+    template: tuple = side("template", impact=Impact.ROLLING, default=())
+    immutable: tuple = side("immutable", impact=Impact.REPLACE, create_only=True, default=())
+
+    delete_first, apart = True, ("manifest", "template", "immutable")
+
+    def seen(self, api: Cluster, item: dict | None) -> dict | None:
+        """The live object with what an apply would change; None when it is not there."""
+        if not self.parent.compared or self.key in api.made or (
+                item and item["metadata"].get("deletionTimestamp")):
+            return item  # nothing of it is compared any more
+        before, after = api.predicted.get(self.key, ("", None))
+        if item is None or fingerprint(item) not in (before, fingerprint(after)):
+            item, after = self.predict(api, item)
+            api.predicted[self.key] = (fingerprint(item), after)
+        if item is None:
+            return None
+        refused = isinstance(after, Failure)
+        return {**item, **(rejection(self.manifest, item, after) if refused else
+                           changes(item, after, self.rolls))}
+
+    @property
+    def namespace(self) -> str:
+        """Empty for what is in none."""
+        return self.manifest["metadata"].get("namespace", "")
+
+    @property
+    def rolls(self) -> str:
+        """The part whose change makes other pods."""
+        return "spec.template" if self.group == "apps" and self.pods == TEMPLATE else ""
+
+    def predict(self, api: Cluster, item: dict | None) -> tuple:
+        """(live object, what it would be after an apply, or why that is refused)."""
+        where = self.at(api, self.manifest["metadata"])
+        try:
+            made, after = api.apply(where, self.manifest, self.forced, dry=True)
+        except NotFound as failure:  # its namespace
+            return item, self.told(failure)
+        except VERDICTS as failure:
+            if isinstance(failure, Busy) and self.namespace:  # which is going, and says why
+                space = api.get(f"/api/v1/namespaces/{self.namespace}")
+                failure.text = "; ".join(filter(None, (failure.text, why(space))))
+            made, after = False, self.told(failure)
+        if item is None and not made:  # somebody else's, or refused before it was looked for
+            try:
+                item = api.get(where)
+            except (NotFound, Denied):
+                item = None
+        return item, after
+
+    @property
+    def forced(self) -> bool:
+        """Whether fields of other managers may be taken over."""
+        return self.key in self.parent.force_conflicts
+
+    def told(self, failure: ServiceFailure) -> ServiceFailure:
+        """The failure as people need it, without the values that nobody may see."""
+        text = failure.text
+        if failure.code == "FieldManagerConflict":
+            owners = [f"{field.lstrip('.')} belongs to {said.removeprefix('conflict with ')}"
+                      for field, said in failure.causes]
+            text = (f"{'; '.join(owners)}; leave it out of the set, or take it over with "
+                    f"force_conflicts: [{self.key}]")
+        told = type(failure)(failure.code, scrubbed(text, self.manifest))
+        told.causes = getattr(failure, "causes", ())
+        return told
+
+    def apply(self, api: Cluster) -> dict:
+        """One server-side apply."""
+        try:
+            return api.apply(self.at(api, self.manifest["metadata"]), self.manifest,
+                             self.forced)[1]
+        except ServiceFailure as failure:
+            raise self.told(failure) from None
+
+    def create(self, api):
+        item = self.apply(api)
+        api.made.add(self.key)
+        return self.shown(api, item)
+
+    @updates("manifest", "template", "tags")
+    def change(self, api, live):
+        """Everything that differs, in one call."""
+        item = self.apply(api)
+        api.predicted[self.key] = (fingerprint(item), item)
+
+    def delete(self, api, live):
+        meta = live["metadata"]
+        api.delete(self.at(api, meta), meta["uid"], foreground=bool(self.pods))
+
+
+class Claim(KubeObject):
+    """A claim whose class waits for a pod is as ready as it gets without one."""
+
+    @classmethod
+    def shown(cls, api, item):
+        meta, spec = item["metadata"], item.get("spec") or {}
+        pending = (item.get("status") or {}).get("phase") == "Pending" \
+            and not meta.get("deletionTimestamp")
+        return {**super().shown(api, item), "waits": pending and cls.immediate(
+            api, spec.get("storageClassName"))}
+
+    @staticmethod
+    def immediate(api: Cluster, name: str | None) -> bool:
+        """Whether volumes of a class are made at once; one without a class waits for its volume."""
+        try:
+            found = name and api.get(f"/apis/storage.k8s.io/v1/storageclasses/{name}")
+        except (NotFound, Denied):
+            return False
+        return bool(found) and found.get("volumeBindingMode") != "WaitForFirstConsumer"
+
+
+class Service(KubeObject):
+    """A service that the API server itself calls must answer before what makes it call."""
+
+    called: bool = attr()
+
+    def seen(self, api, item):
+        item = super().seen(api, item)
+        return item and {**item, "waits": bool(self.called) and not self.answers(api)}
+
+    def answers(self, api: Cluster) -> bool:
+        """Whether an endpoint of it is ready."""
+        meta = self.manifest["metadata"]
+        slices = api.get(f"/apis/discovery.k8s.io/v1/namespaces/{meta['namespace']}/endpointslices",
+                         labelSelector=f"kubernetes.io/service-name={meta['name']}")
+        return any((e.get("conditions") or {}).get("ready") for s in slices.get("items") or ()
+                   for e in s.get("endpoints") or ())
+
+
+SPECIAL = {"PersistentVolumeClaim": Claim, "Service": Service}
+
+
+class Kinds:
+    """The classes of one run, made as kinds are met."""
+
+    def __init__(self, api: Cluster, parent, timeout: float = 0):
+        self.api, self.parent, self.timeout = api, parent, timeout
+        self.known = {}
+
+    def of(self, group: str, version: str, kind: str):
+        """The class of a kind; `version` may be empty, then it is the one that the server prefers.
+        """
+        served = self.api.served(group, kind, version)
+        version = version or (served.version if served else "")
+        if (group, version, kind) not in self.known:
+            self.known[group, version, kind] = self._make(group, version, kind, served)
+        return self.known[group, version, kind]
+
+    def of_group_kind(self, name: str):
+        """The class of Deployment.apps, in the version of the set; None where nobody serves it."""
+        kind, _dot, group = name.partition(".")
+        same = [c for c in self.known.values() if c.group_kind == name]
+        return same[0] if same else self.of(group, "", kind) \
+            if self.api.served(group, kind) else None
+
+    def _make(self, group: str, version: str, kind: str, served):
+        name = group_kind(group, kind)
+        row, base = facts(name), SPECIAL.get(name, KubeObject)
+        changing = " || ".join(f"{part}.stored" for part in ("manifest", "template", "immutable"))
+        longest = {"longest": self.timeout} if self.timeout else {}
+        return type(kind, (base,), {
+            "__doc__": base.__doc__, "__annotations__": {"immutable": tuple},
+            "immutable": side("immutable", impact=row.replace, create_only=True, default=()),
+            "group": group, "version": version, "kind": kind, "group_kind": name,
+            "api_version": "/".join(filter(None, (group, version))), "served": served,
+            "parent": self.parent, "pods": row.pods, "stateful": row.stateful,
+            # What is about to be changed need not be ready for it: the change may be its cure.
+            "ready": row.ready and f"{changing} || ({row.ready})",
+            "failed": row.failed and f"!({changing}) && ({row.failed})",
+            "seconds": {"create": row.create, **longest}})

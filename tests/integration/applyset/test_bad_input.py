@@ -1,0 +1,282 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Bad input and bad circumstances: a clear message, and nothing half-applied."""
+from __future__ import annotations
+
+import json
+import socket
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.kube_world import KubeWorld, manifests
+from tests.world import actions
+
+pytestmark = pytest.mark.kube
+SPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "{ns}"}}
+SETTINGS = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"level": "info"},
+            "metadata": {"name": "settings", "namespace": "{ns}"}}
+DEPLOYMENT = manifests("""
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api, namespace: "{ns}"}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: api}}
+  template:
+    metadata: {labels: {app: api}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      tolerations: [{operator: Exists}]
+      containers:
+        - {name: api, image: "example.com/api:1", resources: {requests: {cpu: "1"}}}
+""")[0]
+
+
+@pytest.fixture(name="world")
+def made():
+    world = KubeWorld()
+    yield world
+    world.clear()
+
+
+def refused(world, objects, *says: str, writes: int = 0, **params) -> dict:
+    """The failure of a run, which must say this and may not have written more than that."""
+    result = world.run(objects, **params)
+    assert result["failed"]
+    for text in says:
+        assert world.named(text) in result["msg"], result["msg"]
+    assert len(world.writes()) <= writes, world.writes()
+    return result
+
+
+def edited(manifest: dict, path: str, value) -> dict:
+    """A copy with another value at a dotted path."""
+    found = json.loads(json.dumps(manifest))
+    place, (*way, last) = found, path.split(".")
+    for name in way:
+        place = place.setdefault(name, {})
+    place[last] = value
+    return found
+
+
+@pytest.mark.parametrize(("objects", "says"), [
+    ([{"kind": "ConfigMap", "metadata": {"name": "a"}}, {"apiVersion": "v1", "kind": "Pod"}],
+     ["objects[0]: apiVersion is missing", "objects[1]: metadata.name is missing"]),
+    ([{"kind": "List", "apiVersion": "v1", "items": [{"metadata": {"generateName": "a-"}}]}],
+     ["objects[0].items[0]: apiVersion is missing",
+      "objects[0].items[0]: metadata.generateName: an object of a set needs a name of its own"]),
+    ([SETTINGS, SETTINGS], ["{ns}/configmap/{ns}:settings: it is in the set twice"]),
+    ([edited(SPACE, "metadata.namespace", "other")],
+     ["objects[0]: Namespace {ns} is in no namespace; take metadata.namespace other away"]),
+    ([edited(SETTINGS, "metadata.annotations",
+             {"config.kubernetes.io/depends-on": "/namespaces/{ns}/ConfigMap/setings2"})],
+     ["which is not in the set; did you mean ConfigMap {ns}/settings?"]),
+])
+def test_manifests(world, objects, says):
+    refused(world, objects, *says)
+
+
+def test_what_the_server_rejects_is_told_all_at_once(world):
+    assert actions(world.run([SPACE]))
+    wrong = edited(DEPLOYMENT, "spec.replicas", -1)
+    other = edited(SETTINGS, "dada", {"a": "b"})
+    result = refused(world, [SPACE, edited(SETTINGS, "metadata.name", "Bad"), wrong, other],
+                     "plan {ns}/deployment/{ns}:api: Invalid spec.replicas: Invalid value: -1",
+                     "plan {ns}/configmap/{ns}:Bad: Invalid metadata.name:", ".dada")
+    assert len(result["problems"]) == 3, result["problems"]
+
+
+def test_an_object_rejected_in_the_run_leaves_the_others_unharmed(world):
+    """Its namespace is made in the same run, so no dry run could tell before."""
+    result = world.run([SPACE, SETTINGS, edited(DEPLOYMENT, "spec.replicas", -1)])
+    assert result["failed"]
+    assert world.named("create {ns}/deployment/{ns}:api: Invalid spec.replicas") in result["msg"]
+    states = {key: o["state"] for key, o in result["outcomes"].items()}
+    assert states[world.named("{ns}/configmap/{ns}:settings")] == "done"
+    assert set(actions(world.run([SPACE, SETTINGS, DEPLOYMENT])).values()) == {"create"}
+
+
+def test_field_conflict(world):
+    """It names the field and its manager; it is taken over by the user's word alone."""
+    wanted = [SPACE, DEPLOYMENT]
+    assert actions(world.run(wanted))
+    path = "/apis/apps/v1/namespaces/{ns}/deployments/api"
+    world.edit(path, {**DEPLOYMENT, "spec": {"replicas": 2}}, manager="autoscaler")
+    refused(world, wanted, 'spec.replicas belongs to "autoscaler"',
+            "force_conflicts: [{ns}/deployment/{ns}:api]")
+    forced = world.run(wanted, force_conflicts=["{ns}/deployment/{ns}:api"])
+    assert list(actions(forced).values()) == ["update"]
+    assert world.get(path)["spec"]["replicas"] == 1
+    assert actions(world.run(wanted)) == {}
+
+
+def test_somebody_elses_object(world):
+    """It is neither changed nor, when it is in no list any more, pruned."""
+    world.make([SPACE, SETTINGS])
+    key = "{ns}/configmap/{ns}:settings"
+    refused(world, [SETTINGS], "plan " + key, "belongs to nobody known here", f"adopt: [{key}]")
+    assert actions(world.run([edited(SETTINGS, "data", {"more": "1"})], adopt=[key]))
+    assert actions(world.run([])) == {world.named(key): "delete"}
+    world.make([SETTINGS])
+    assert actions(world.run([])) == {}
+    assert world.get("/api/v1/namespaces/{ns}/configmaps/settings")
+
+
+def test_an_object_of_another_set(world):
+    assert actions(world.run([SPACE, SETTINGS]))
+    result = world.run([SETTINGS], name="other-{ns}")
+    assert "belongs to stack applyset-" in result["msg"]
+
+
+def test_prune_keeps_what_holds_data(world):
+    assert actions(world.run([SPACE, SETTINGS]))
+    result = world.run([])
+    assert actions(result) == {world.named("{ns}/configmap/{ns}:settings"): "delete"}
+    assert result["left_over"] == [world.named("{ns}/namespace/{ns}")]
+    assert actions(world.run([])) == {}
+    assert actions(world.run([], prune=False)) == {}
+    gone = world.run([], allow_data_loss=["{ns}/namespace/{ns}"])
+    assert actions(gone) == {world.named("{ns}/namespace/{ns}"): "delete"}
+
+
+def test_prune_may_be_off(world):
+    assert actions(world.run([SPACE, SETTINGS]))
+    result = world.run([SPACE], prune=False)
+    assert (actions(result), result["left_over"]) == (
+        {}, [world.named("{ns}/configmap/{ns}:settings")])
+
+
+def test_unknown_kind_and_namespace(world):
+    """In check mode they may be still to come."""
+    widget = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "one"}}
+    says = ["unknown kind Widget of example.com/v1 (CRD missing)",
+            "namespace {ns} is not there; put it into the set"]
+    refused(world, [widget, SETTINGS], *says)
+    result = world.run([widget, SETTINGS], check=True)
+    assert set(actions(result).values()) == {"create"}
+    assert sorted(w.split(";")[0].split(" of ")[0] for w in result["warnings"]) == \
+        [f"namespace {world.space} is not there", "unknown kind Widget"]
+
+
+def test_unreachable(world, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        port = door.getsockname()[1]
+    config = yaml.safe_load(Path(world.kubeconfig).read_text())
+    config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{port}"
+    path = tmp_path / "config"
+    path.write_text(yaml.safe_dump(config))
+    result = world.run([SETTINGS], kubeconfig=str(path))
+    assert result["failed"]
+    assert "Unreachable" in result["msg"] and "Connection refused" in result["msg"]
+
+
+def test_token_refused(world, tmp_path):
+    config = yaml.safe_load(Path(world.kubeconfig).read_text())
+    config["users"][0]["user"]["token"] = "unknown"
+    path = tmp_path / "config"
+    path.write_text(yaml.safe_dump(config))
+    result = world.run([SETTINGS], kubeconfig=str(path))
+    assert "Unauthorized" in result["msg"]
+    assert "context lab" in result["msg"]
+
+
+@pytest.mark.parametrize(("params", "says"), [
+    ({"context": "none"}, "has no context none; known are lab"),
+    ({"kubeconfig": "/nowhere/config"}, "kubeconfig: /nowhere/config cannot be read"),
+    ({"kubeconfig": None}, "name a cluster: product and environment of a stack, or kubeconfig"),
+    ({"plan_file": "/nowhere/plan"}, "plan_file: /nowhere/plan cannot be written"),
+])
+def test_options(world, params, says):
+    assert says in world.run([SETTINGS], **params)["msg"]
+
+
+def test_quota_too_small(world):
+    """The message is the quota's own."""
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": {"requests.cpu": "1"}},
+             "metadata": {"name": "small", "namespace": "{ns}"}}
+    result = world.run([SPACE, quota, edited(DEPLOYMENT, "spec.replicas", 2)], timeout=6)
+    assert result["failed"]
+    assert "not ready in time" in result["msg"]
+    assert "exceeded quota: small" in result["msg"]
+
+
+def test_a_failed_workload_is_cured_by_its_next_change(world):
+    """A change does not wait for the readiness that it is to bring."""
+    heavy = edited(DEPLOYMENT, "spec.replicas", 2)
+    heavy["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"] = "64"
+    result = world.run([SPACE, heavy], timeout=3)
+    assert "not ready in time: Available: " in result["msg"]
+    assert list(actions(world.run([SPACE, DEPLOYMENT])).values()) == ["update"]
+    assert actions(world.run([SPACE, DEPLOYMENT])) == {}
+
+
+def test_webhook_down(world):
+    """A webhook that nobody answers for keeps what it guards from being planned."""
+    hook = manifests("""
+    apiVersion: admissionregistration.k8s.io/v1
+    kind: ValidatingWebhookConfiguration
+    metadata: {name: "{ns}"}
+    webhooks:
+      - name: "guard.{ns}.example.com"
+        admissionReviewVersions: [v1]
+        sideEffects: None
+        timeoutSeconds: 1
+        namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: "{ns}"}}
+        rules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [configmaps]}]
+        clientConfig: {url: "https://localhost:9/deny"}
+    """)
+    world.make([SPACE, *hook])
+    try:
+        refused(world, [SETTINGS], "plan {ns}/configmap/{ns}:settings",
+                "failed calling webhook", "guard.{ns}.example.com")
+    finally:
+        world.api.call("DELETE", "/apis/admissionregistration.k8s.io/v1/"
+                       f"validatingwebhookconfigurations/{world.space}")
+
+
+def test_namespace_stuck_in_terminating(world):
+    """It says which finalizer, of the namespace or of what is in it."""
+    kept = edited(SETTINGS, "metadata.finalizers", ["example.com/kept"])
+    assert actions(world.run([SPACE, kept]))
+    loss = ["{ns}/namespace/{ns}"]
+    result = world.run(state="absent", allow_data_loss=loss, timeout=3)
+    assert "delete " + world.named("{ns}/configmap/{ns}:settings") in result["msg"]
+    assert "kept by finalizer example.com/kept" in result["msg"]
+    world.api.call("DELETE", f"/api/v1/namespaces/{world.space}")
+    deadline = time.monotonic() + 30
+    while not world.get("/api/v1/namespaces/{ns}")["status"].get("conditions"):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    more = edited(SETTINGS, "metadata.name", "more")
+    refused(world, [more], "being terminated", "example.com/kept in 1 resource instances")
+    world.edit("/api/v1/namespaces/{ns}/configmaps/settings",
+               {**SETTINGS, "metadata": {"name": "settings", "finalizers": []}}, "groundwork")
+    assert not world.run(state="absent", allow_data_loss=loss)["failed"]
+    assert world.left() == []
+
+
+def test_lease_held(world):
+    """Two runs do not interleave; the holder is named, and taken over by word."""
+    body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {
+        "name": "groundwork-{ns}", "namespace": "default", "annotations": {
+            "groundwork.aws/holder": json.dumps({
+                "who": "kim", "host": "elsewhere", "pid": 4711, "token": "other",
+                "started": "1", "space": "pid:[1]", "until": "2999-01-01T00:00:00+00:00"})}}}
+    world.make([body])
+    refused(world, [SPACE], "held by kim on elsewhere (process 4711)", "lease_takeover=true")
+    assert actions(world.run([SPACE], lease_takeover=True))
+    assert "groundwork-" not in "".join(world.left())
+
+
+def test_replace_needs_a_word(world):
+    assert actions(world.run([SPACE, DEPLOYMENT]))
+    other = edited(DEPLOYMENT, "spec.selector.matchLabels.tier", "front")
+    other = edited(other, "spec.template.metadata.labels", {"app": "api", "tier": "front"})
+    refused(world, [SPACE, other], "spec.selector.matchLabels.tier", "cannot be changed in place",
+            "allow_replace: [{ns}/deployment/{ns}:api]")
+
+
+def test_the_parents_namespace_must_be_there(world):
+    refused(world, [SPACE], "namespace nowhere is not there", namespace="nowhere")
