@@ -46,17 +46,19 @@ class Killed(BaseException):
 @functools.lru_cache(maxsize=1)
 def plane() -> str:
     """The kubeconfig of a control plane that all tests of this process share."""
-    from lab.kube.cluster import Cluster as Plane
-
-    programs = built(*NEEDED)
-    if programs is None:
+    if built(*NEEDED) is None:
         pytest.skip("the control plane is not built; build it with: python -m lab.kube")
-    folder = Path(tempfile.mkdtemp(prefix="groundwork-sets-"))
+    return start_plane(Path(tempfile.mkdtemp(prefix="groundwork-sets-")))
+
+
+def start_plane(folder: Path) -> str:
+    """The kubeconfig of a control plane with one node; it ends with this process."""
+    from lab.kube.cluster import Cluster as Plane
 
     def nobody(_request):
         return {"status": {"authenticated": False, "allowed": False}}
 
-    found = Plane(folder / "plane", Options(name="tests"), programs,
+    found = Plane(folder / "plane", Options(name="tests"), built(*NEEDED),
                   {"authenticate": nobody, "authorize": nobody})
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     atexit.register(found.stop)

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from . import table
+from .clusters import sets_many, sets_noop
 from .engine import sizes
 from .makespan import makespan
 from .many import many_networks
@@ -39,6 +40,8 @@ WORKS = {
     "pingvas-noop": pingvas_noop,
     "pingvas-latency": pingvas_latency,
     "many-networks": many_networks,
+    "sets-noop": sets_noop,
+    "sets-many": sets_many,
     "engine": engine,
     "makespan": makespan,
 }

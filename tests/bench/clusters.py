@@ -1,0 +1,88 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Sets of Kubernetes objects, beside tasks of kubernetes.core, on a control plane of our own."""
+from __future__ import annotations
+
+import importlib.util
+import json
+
+from tests.kube_world import start_plane
+
+from .stage import Stage
+from .table import above, at_most, faster
+
+OURS, CORE, SINGLE = "k8s_applyset", "kubernetes.core.k8s", "kubernetes.core.k8s, a task each"
+OBJECTS, MANY = 100, 1000
+
+
+def settings(count: int, name: str) -> list[dict]:
+    """A namespace and as many ConfigMaps in it as make `count` objects."""
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    return [space, *({"apiVersion": "v1", "kind": "ConfigMap", "data": {"number": str(n)},
+                      "metadata": {"name": f"settings-{n}", "namespace": name}}
+                     for n in range(count - 1))]
+
+
+class Sets:
+    """Playbooks that bring the same objects to the same cluster."""
+
+    def __init__(self, stage: Stage):
+        self.stage = stage
+        self.kubeconfig = start_plane(stage.folder / "plane")
+
+    def play(self, name: str, tasks: list):
+        """A playbook of these tasks on one host."""
+        path = self.stage.folder / f"{name.replace(' ', '-').replace(',', '')}.json"
+        path.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+        return self.stage.play(name, path, [self.inventory()])
+
+    def inventory(self):
+        return self.stage.inventory("cluster", {"cluster": {"ansible_connection": "local"}})
+
+    def ours(self, objects: list, name: str = OURS):
+        return self.play(name, [{"groundwork.aws.k8s_applyset": {
+            "name": objects[0]["metadata"]["name"], "kubeconfig": self.kubeconfig,
+            "objects": objects}}])
+
+    def core(self, objects: list, single: bool = False):
+        """One task with the whole list, or a task per object; None where it is not there."""
+        if not (importlib.util.find_spec("kubernetes")
+                and importlib.util.find_spec("ansible_collections.kubernetes.core")):
+            self.stage.note("kubernetes.core is not here: not compared.")
+            return None
+        lists = [[o] for o in objects] if single else [objects]
+        return self.play(SINGLE if single else CORE, [{"kubernetes.core.k8s": {
+            "kubeconfig": self.kubeconfig, "apply": True, "server_side_apply": {
+                "field_manager": "core"}, "definition": {"apiVersion": "v1", "kind": "List",
+                                                         "items": part}}} for part in lists])
+
+
+def sets_noop(stage: Stage):
+    """100 objects of a cluster, nothing to do."""
+    sets, title = Sets(stage), f"{OBJECTS} objects of a cluster, nothing to do"
+    ours, core = sets.ours(settings(OBJECTS, "ours")), sets.core(settings(OBJECTS, "core"))
+    empty = stage.empty([sets.inventory()])
+    stage.run(ours)
+    if core:
+        stage.run(core)
+    found = stage.measure([ours, empty, *([core] if core else [])])
+    yield above(title, found[OURS], found[empty.name], 0.8)
+    if core:
+        yield faster(f"{title}: one task with the list", found[OURS], found[CORE], 1)
+        single = sets.core(settings(OBJECTS, "core"), single=True)
+        found = stage.measure([ours, single], 2)
+        yield faster(f"{title}: a task per object", found[OURS], found[SINGLE], 40)
+
+
+def sets_many(stage: Stage):
+    """1,000 objects take ten times as long as 100, beyond the empty play."""
+    sets = Sets(stage)
+    few, many = (sets.ours(settings(n, f"n{n}"), f"{n} objects") for n in (OBJECTS, MANY))
+    empty = stage.empty([sets.inventory()])
+    for command in (few, many):
+        stage.run(command)
+    found = stage.measure([few, many, empty], min(stage.runs, 3))
+    base = found[empty.name].median()
+    more = [found[c.name].median() - base for c in (few, many)]
+    yield at_most(f"{MANY} objects of a cluster, nothing to do: times the {OBJECTS}'s",
+                  more[1] / more[0], MANY / OBJECTS, "x", seconds=more)
