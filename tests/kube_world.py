@@ -16,7 +16,7 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.groundwork.aws.plugins.module_utils import run_applyset
-from ansible_collections.groundwork.aws.plugins.module_utils.clients.connections import (
+from ansible_collections.groundwork.aws.plugins.module_utils.clients.kubeconfig import (
     from_kubeconfig,
 )
 from ansible_collections.groundwork.aws.plugins.module_utils.clients.kubernetes import Cluster
@@ -114,7 +114,7 @@ class KubeWorld:
         given = self.named(dict(dict(
             name=self.space, kubeconfig=self.kubeconfig, timeout=SECONDS,
             objects=copy.deepcopy(list(objects))), **params))
-        spec = ArgumentSpecValidator({**run_applyset.aws_argument_spec(), **run_applyset.SPEC})
+        spec = ArgumentSpecValidator(run_applyset.SPEC)
         validated = spec.validate(given)
         assert not validated.error_messages, validated.error_messages
         module = Module(validated.validated_parameters, check, True)

@@ -6,14 +6,13 @@ from __future__ import annotations
 import os
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
+from ansible.module_utils.common.parameters import env_fallback
 
-from .clients.connections import from_eks, from_kubeconfig, yaml
+from .clients.kubeconfig import from_kubeconfig, yaml
 from .clients.kube_lease import LeaseObject
 from .clients.kubernetes import Cluster, Nowhere, urllib3
 from .clients.lease import Lease
 from .components.applyset import build, link
-from .connect import boto3, connect, guard_account
 from .engine.errors import Failure, NotFound, Refused
 from .engine.plan import Policy, destroy, plan
 from .engine.resource import jmespath
@@ -23,6 +22,25 @@ from .types.applyset import Parent
 from .types.compare import masked_given
 from .types.kubernetes import Kinds
 
+# Those of amazon.aws: its own code brings boto3 along, which a kubeconfig does not need.
+AWS = dict(
+    region=dict(aliases=["aws_region"],
+                fallback=(env_fallback, ["AWS_REGION", "AWS_DEFAULT_REGION"])),
+    access_key=dict(aliases=["aws_access_key_id", "aws_access_key"], no_log=False,
+                    fallback=(env_fallback, ["AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"])),
+    secret_key=dict(aliases=["aws_secret_access_key", "aws_secret_key"], no_log=True,
+                    fallback=(env_fallback, ["AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY"])),
+    session_token=dict(aliases=["aws_session_token"], no_log=True,
+                       fallback=(env_fallback, ["AWS_SESSION_TOKEN"])),
+    profile=dict(aliases=["aws_profile"],
+                 fallback=(env_fallback, ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"])),
+    endpoint_url=dict(aliases=["aws_endpoint_url"], fallback=(env_fallback, ["AWS_URL"])),
+    validate_certs=dict(type="bool", default=True),
+    aws_ca_bundle=dict(type="path", fallback=(env_fallback, ["AWS_CA_BUNDLE"])),
+    aws_config=dict(type="dict"),
+    debug_botocore_endpoint_logs=dict(type="bool", default=False, fallback=(
+        env_fallback, ["ANSIBLE_DEBUG_BOTOCORE_LOGS"])),
+)
 SPEC = dict(
     name=dict(type="str", required=True),
     namespace=dict(type="str", default="default"),
@@ -42,16 +60,16 @@ SPEC = dict(
     lease_takeover=dict(type="bool", default=False),
     timeout=dict(type="int"),
     plan_file=dict(type="path"),
+    **AWS,
 )
 HOME = "~/.kube/config"
 
 
 def applyset_module() -> None:
     """main() of the module."""
-    module = AnsibleModule({**aws_argument_spec(), **SPEC}, supports_check_mode=True,
+    module = AnsibleModule(SPEC, supports_check_mode=True,
                            required_together=[("product", "environment")])
-    for found, library in ((boto3, "boto3"), (jmespath, "jmespath"), (urllib3, "urllib3"),
-                           (yaml, "PyYAML")):
+    for found, library in ((jmespath, "jmespath"), (urllib3, "urllib3"), (yaml, "PyYAML")):
         if found is None:
             module.fail_json(msg=missing_required_lib(library))
     execute(module)
@@ -76,6 +94,10 @@ def reach(module, clock: Clock) -> Cluster | Nowhere:
     if not params["product"]:
         raise Refused(["name a cluster: product and environment of a stack, or kubeconfig "
                        "and context"])
+    from .clients.eks_token import from_eks
+    from .connect import boto3, connect, guard_account
+    if boto3 is None:
+        raise Refused([missing_required_lib("boto3")])
     aws = connect(module, clock)
     problems = guard_account(aws, params["aws_account_id"])
     if problems:

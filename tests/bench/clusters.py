@@ -37,7 +37,9 @@ class Sets:
         return self.stage.play(name, path, [self.inventory()])
 
     def inventory(self):
-        return self.stage.inventory("cluster", {"cluster": {"ansible_connection": "local"}})
+        return self.stage.inventory("cluster", {"cluster": {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": "{{ ansible_playbook_python }}"}})
 
     def ours(self, objects: list, name: str = OURS):
         return self.play(name, [{"groundwork.aws.k8s_applyset": {

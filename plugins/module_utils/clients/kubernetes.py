@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 try:
     import urllib3
-except ImportError:  # session.py reports the missing library
+except ImportError:  # run_applyset.py reports the missing library
     urllib3 = None
 
 from ..engine import errors

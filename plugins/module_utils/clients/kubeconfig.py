@@ -1,9 +1,8 @@
 # Copyright: groundwork.aws contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where a cluster is and how to be known there: from EKS's description of it, or a kubeconfig.
+"""Where a cluster is and how to be known there, by a kubeconfig.
 
 https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
-https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-management.html
 """
 from __future__ import annotations
 
@@ -17,16 +16,13 @@ import tempfile
 try:
     import urllib3
     import yaml
-    from botocore.model import ServiceId
-    from botocore.signers import RequestSigner
-except ImportError:  # session.py reports the missing library
-    urllib3 = yaml = RequestSigner = ServiceId = None
+except ImportError:  # run_applyset.py reports the missing library
+    urllib3 = yaml = None
 
 from ..engine.errors import Credentials, Refused, Unreachable
 from .kubernetes import Connection
 
-FRESH = 600.0  # seconds that a token is used; EKS takes one for 15 minutes
-SIGNED = 60  # seconds in which a presigned address may be used first
+FRESH = 600.0  # seconds that a credential is used; EKS takes one for 15 minutes
 EXEC_TIME = 60  # seconds that a credential plugin may take
 
 
@@ -42,32 +38,6 @@ class Kept:
         if self._until is None or now > self._until:
             self._value, self._until = self._make(), now + self._seconds
         return self._value
-
-
-def eks_token(session, region: str, cluster: str) -> str:
-    """A token as `aws eks get-token` makes it: a presigned request that says who asks.
-
-    It is signed for the real STS of the region, wherever other calls go: EKS takes no other.
-    """
-    suffix = ".cn" if region.startswith("cn-") else ""
-    signer = RequestSigner(ServiceId("STS"), region, "sts", "v4", session.get_credentials(),
-                           session.events)
-    url = signer.generate_presigned_url(
-        {"method": "GET", "body": {}, "context": {}, "headers": {"x-k8s-aws-id": cluster},
-         "url": f"https://sts.{region}.amazonaws.com{suffix}/"
-                "?Action=GetCallerIdentity&Version=2011-06-15"},
-        region_name=region, expires_in=SIGNED, operation_name="")
-    return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
-
-
-def from_eks(aws, description: dict) -> Connection:
-    """The connection to a cluster that DescribeCluster has described."""
-    name = description["name"]
-    token = Kept(lambda: eks_token(aws.session, aws.region, name), aws.clock)
-    authority = base64.b64decode(description["certificateAuthority"]["data"]).decode()
-    return Connection(server=description["endpoint"], name=f"EKS cluster {name}",
-                      context=ssl.create_default_context(cadata=authority),
-                      headers=lambda: {"Authorization": f"Bearer {token()}"})
 
 
 def from_kubeconfig(path: str, context: str | None, clock) -> Connection:
