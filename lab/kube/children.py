@@ -12,14 +12,14 @@ PR_SET_PDEATHSIG = 1  # prctl(2)
 _starter = ThreadPoolExecutor(1, "starter")
 
 
-def start(command, log, environment=None, nice=0):
+def start(command, log):
     """Start a program that is killed when this process is gone; a subprocess.Popen."""
-    arguments = [sys.executable, "-I", "-S", __file__, str(os.getpid()), str(nice),
+    arguments = [sys.executable, "-I", "-S", __file__, str(os.getpid()),
                  *map(str, command)]
     with open(log, "ab") as file:
         return _starter.submit(
             subprocess.Popen, arguments, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
-            env={**os.environ, **(environment or {})}, start_new_session=True).result()
+            start_new_session=True).result()
 
 
 def stop(processes):
@@ -32,11 +32,10 @@ def stop(processes):
 
 def become():
     """In the child, before the program: be killed with the parent, who may be gone by now."""
-    parent, nice, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    parent, command = int(sys.argv[1]), sys.argv[2:]
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit("the lab is gone")
-    os.nice(nice)
     os.execv(command[0], command)
 
 

@@ -125,6 +125,14 @@ def test_a_group_spreads_scales_and_tells_its_instances(world):
     remove(world, "web")
 
 
+def test_a_group_that_goes_while_it_comes_leaves_no_node(world):
+    world("eks").create_nodegroup(
+        clusterName="live", nodegroupName="brief", nodeRole=world.names["node_role"],
+        subnets=world.subnets(), scalingConfig={"minSize": 0, "maxSize": 10, "desiredSize": 5})
+    remove(world, "brief")
+    assert not nodes(world, "brief")
+
+
 def test_labels_and_taints_change_in_place(world):
     make(world, "inplace", 1, labels={"old": "1", "same": "1"})
     before, = nodes(world, "inplace")
