@@ -3,9 +3,11 @@
 """One run of a module: plan, and unless in check mode the lease, the plan again, and its steps."""
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import threading
 
 from .clients.lease import Lease
 from .engine.apply import Run
@@ -37,6 +39,18 @@ def _writable(path: str | None) -> None:
         folder = os.path.dirname(os.path.abspath(path))
         if os.path.isdir(path) or not os.access(path if os.path.exists(path) else folder, os.W_OK):
             raise Refused([f"plan_file: {path} cannot be written"])
+
+
+@contextlib.contextmanager
+def told_to_stop(event: threading.Event):
+    """Control-C and SIGTERM set the event, for as long as the block runs."""
+    before = {number: signal.signal(number, lambda *_args: event.set())
+              for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Session:
@@ -73,21 +87,18 @@ class Session:
         current = self.plan()
         self.checked(current)
         self._write_plan(current)
-        lease, outcomes = None, {}
+        outcomes = {}
         if current.steps and not self.module.check_mode:
             self.api.read_only = False
             lease = self.lease()
-            lease.take()
-        try:
-            if lease:
-                current = self._again(current)
-                outcomes = self._apply(current, lease)
-                if not lease.lost:
-                    self.ended(current, outcomes)
-        finally:
-            if lease:
-                lease.release()
-                self.lost = lease.lost
+            with told_to_stop(lease.stop):
+                lease.take()
+                try:
+                    current = self._again(current)
+                    outcomes = self._apply(current, lease)
+                finally:
+                    lease.release()
+            self.lost = lease.lost
         return self.result(current, outcomes)
 
     def _again(self, before: Plan) -> Plan:
@@ -101,15 +112,13 @@ class Session:
     def _apply(self, current: Plan, lease: Lease) -> dict:
         run = Run(current, self.scan(), self.clock)
         run.stop = lease.stop
-        run.told = Progress(current, self.facts(current), self.clock)
-        before = {s: signal.signal(s, lambda *_args: run.stop.set())
-                  for s in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            outcomes = run.go()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        run.told = told = Progress(current, self.facts(current), self.clock)
+        outcomes = run.go()
         current.lives = run.steps.lives
+        if run.stop.is_set():
+            told.stopped(outcomes)
+        if not lease.lost:
+            self.ended(current, outcomes)
         return outcomes
 
     def _write_plan(self, current: Plan) -> None:
@@ -162,7 +171,18 @@ class Progress:
                          seconds=outcome.seconds if outcome else 0, steps=len(self.changes),
                          done=len(self.changes) - len(self.open)))
 
+    def stopped(self, outcomes: dict) -> None:
+        """Names what is done, what was begun and goes on in AWS, and what was not begun."""
+        kinds = {"done": [], "failed": [], "begun": [], "open": []}
+        for step, outcome in outcomes.items():
+            begun = outcome.state == "failed" and outcome.why.startswith("stopped")
+            kind = {"skipped": "open"}.get(outcome.state, outcome.state)
+            why = f" ({outcome.why})" if kind == "failed" and not begun else ""
+            kinds["begun" if begun else kind].append(self.changes[step].key + why)
+        self._write({"stopped": kinds})
+
     def _write(self, event: dict) -> None:
         if self.path:
-            with open(self.path, "a", encoding="utf-8") as file:
-                file.write(json.dumps(event) + "\n")
+            with contextlib.suppress(OSError):  # nobody looks, or the disk is full: no reason to end
+                with open(self.path, "a", encoding="utf-8") as file:
+                    file.write(json.dumps(event) + "\n")

@@ -11,7 +11,10 @@ import threading
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.groundwork.aws.plugins.plugin_utils import local
-from ansible_collections.groundwork.aws.plugins.plugin_utils.tree import counts, progress, tree
+from ansible_collections.groundwork.aws.plugins.plugin_utils.stop import AGAIN, Stop
+from ansible_collections.groundwork.aws.plugins.plugin_utils.tree import (
+    counts, progress, rest, tree,
+)
 
 PROGRESS = "GROUNDWORK_PROGRESS"  # where module_utils/session.py writes its events
 LONG = 5.0  # seconds; shorter steps are told when they end only
@@ -28,20 +31,20 @@ class ActionModule(ActionBase):
         """Runs the module of the task's own name."""
         result = super().run(tmp, task_vars)
         self._from_here()
-        with tempfile.TemporaryDirectory(prefix="groundwork-") as folder:
-            path = os.path.join(folder, "progress")
-            self._task.environment = [*(self._task.environment or []), {PROGRESS: path}]
-            end = threading.Event()
-            reader = threading.Thread(target=follow, args=(path, end, self._host(task_vars)))
-            reader.start()
-            try:
-                result.update(self._module(task_vars or {}))
-            finally:
-                end.set()
-                reader.join()
-        if result.get("outcomes"):
+        shown = not self._task.no_log
+        if local.here(self):
+            with tempfile.TemporaryDirectory(prefix="groundwork-") as folder, Stop() as stop:
+                path = os.path.join(folder, "progress") if shown else ""
+                self._task.environment = [*(self._task.environment or []), {PROGRESS: path}]
+                with Follower(path, stop, (task_vars or {}).get("inventory_hostname", "")):
+                    result.update(self._module(task_vars or {}))
+            if stop.number:
+                stop.end()
+        else:
+            result.update(self._module(task_vars or {}))
+        if shown and result.get("outcomes"):
             display.display(f"stack {result['stack']}: {counts({**result, 'ahead': False})}")
-        elif "plan" in result:
+        elif shown and "plan" in result:
             display.display(tree(result))
         return result
 
@@ -57,26 +60,60 @@ class ActionModule(ActionBase):
             return local.execute(self, task_vars)
         return self._execute_module(task_vars=task_vars)
 
-    @staticmethod
-    def _host(task_vars) -> str:
-        return (task_vars or {}).get("inventory_hostname", "")
 
-
-def follow(path: str, end: threading.Event, host: str) -> None:
+class Follower(threading.Thread):
     """Shows the events of a module as they come."""
-    seen = 0
-    while True:
-        last = end.wait(0.2)
-        if os.path.exists(path):
-            with open(path, encoding="utf-8") as file:
-                events = [json.loads(line) for line in file.read().splitlines(True)[seen:]
-                          if line.endswith("\n")]
-            seen += len(events)
-            for event in (e for e in events if "plan" in e):
-                display.display(tree(event))
-            shown = [progress(e) for e in events if "state" in e
-                     and (e["state"] != "started" or e["expected_seconds"] >= LONG)]
-            if shown:
-                display.display("\n".join(f"{host}: {line}" for line in shown))
-        if last:
-            return
+
+    def __init__(self, path: str, stop: Stop, host: str):
+        super().__init__()
+        self.path, self.stop, self.host = path, stop, host
+        self._end, self._seen, self._told = threading.Event(), 0, False
+
+    def __enter__(self):
+        self.start()
+
+    def __exit__(self, *_error):
+        self._end.set()
+        self.join()
+        if self.stop.number and not self._told:
+            known = " before anything was changed" if self.path else ""
+            self._say(f"{self.host}: stopped{known}")
+
+    def run(self):
+        """Until the module has ended."""
+        heard = 0
+        while not self._end.wait(0.2):
+            self._show()
+            if self.stop.number and (heard := heard + 0.2) >= AGAIN:
+                self.stop.again()
+                heard = 0
+        self._show()
+
+    def _say(self, text: str) -> None:
+        """By Ansible's own way, which ends with the main process when that is stopped."""
+        if self.stop.number:
+            self.stop.say(text)
+        else:
+            display.display(text)
+
+    def _show(self) -> None:
+        events = self._events()
+        for event in (e for e in events if "plan" in e):
+            self._told = True
+            self._say(tree(event))
+        shown = [progress(e) for e in events if "state" in e
+                 and (e["state"] != "started" or e["expected_seconds"] >= LONG)
+                 and (e["state"] == "done" or not self.stop.number)]
+        shown += [line for e in events if "stopped" in e for line in rest(e["stopped"])]
+        if shown:
+            self._say("\n".join(f"{self.host}: {line}" for line in shown))
+
+    def _events(self) -> list[dict]:
+        """What the module has written since."""
+        if not os.path.exists(self.path):
+            return []
+        with open(self.path, encoding="utf-8") as file:
+            lines = file.read().splitlines(True)[self._seen:]
+        events = [json.loads(line) for line in lines if line.endswith("\n")]
+        self._seen += len(events)
+        return events

@@ -21,12 +21,16 @@ PROFILE = "legacy"  # the one of modules that do not ask for another
 PROCESS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "process.py")
 
 
+def here(action) -> bool:
+    """Whether the module of a task runs on this machine, as this user, while the task waits."""
+    connection = action._connection
+    return connection.transport == "local" and not getattr(connection, "become", None) \
+        and not action._task.async_val
+
+
 def possible(action, task_vars: dict) -> bool:
     """Whether a collection's module would run here, as this user, with this Python."""
-    task, connection = action._task, action._connection
-    elsewhere = connection.transport != "local" or task.delegate_to or task.async_val \
-        or getattr(connection, "become", None) or constants.DEFAULT_KEEP_REMOTE_FILES
-    if elsewhere:
+    if not here(action) or action._task.delegate_to or constants.DEFAULT_KEEP_REMOTE_FILES:
         return False
     python = action._templar.template(task_vars.get("ansible_python_interpreter", ""))
     return python == sys.executable and _imported_by(action).startswith("ansible_collections.")

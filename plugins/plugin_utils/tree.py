@@ -87,6 +87,14 @@ def counts(result: dict) -> str:
             f"({calls['reads']} reads, {calls['writes']} writes)")
 
 
+def rest(stopped: dict) -> list[str]:
+    """What became of the steps of a run that was stopped, a line for each kind."""
+    words = {"done": "done", "failed": "failed", "begun": "in flight, the next run finds them",
+             "open": "not begun"}
+    return [f"stopped: {word} ({len(stopped[name])}): {', '.join(stopped[name])}"
+            for name, word in words.items() if stopped[name]]
+
+
 def progress(event: dict) -> str:
     """One line when a step starts or ends, with the time that is left by AWS's usual durations."""
     sign, colour = LOOKS[event["action"]]

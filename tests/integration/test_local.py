@@ -7,8 +7,10 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from ansible_collections.groundwork.aws.plugins.plugin_utils import local
 from tests.world import ACCOUNT, REGION
 
 from lab.launcher import Launcher
@@ -41,11 +43,12 @@ def started(tmp_path_factory):
     launcher.stop()
 
 
-def played(folder: Path, endpoint: str, options: dict, archive: bool) -> tuple[dict, str]:
+def played(folder: Path, endpoint: str, options: dict, archive: bool,
+           play: str = PLAY) -> tuple[dict, str]:
     """What a task returns, and what Ansible says of how it ran."""
     # A Python by another path is not the controller's own: then Ansible sends an archive to it.
     python = next(p for p in sorted(BIN.glob("python*")) if str(p) != sys.executable)
-    (folder / "play.yml").write_text(PLAY)
+    (folder / "play.yml").write_text(play)
     variables = {
         "options": options, "file": str(folder / "result.json"),
         "ansible_python_interpreter": str(python) if archive else "{{ ansible_playbook_python }}",
@@ -58,12 +61,28 @@ def played(folder: Path, endpoint: str, options: dict, archive: bool) -> tuple[d
     return json.loads((folder / "result.json").read_text()), done.stdout
 
 
+def test_no_log_is_kept(tmp_path, endpoint):
+    """Not the plan, not a step, not a count."""
+    silent = PLAY.replace("register:", "no_log: true\n      register:")
+    _result, says = played(tmp_path, endpoint, NETWORK, archive=False, play=silent)
+    assert "censored" in says and "network/" not in says and "to create" not in says
+
+
+def test_only_a_module_that_runs_here_is_told_where_to_write():
+    def task(transport="local", become=None, seconds=0):
+        return SimpleNamespace(_task=SimpleNamespace(async_val=seconds),
+                               _connection=SimpleNamespace(transport=transport, become=become))
+
+    assert local.here(task())
+    assert not any(map(local.here, (task("ssh"), task(become=object()), task(seconds=60))))
+
+
 @pytest.mark.parametrize("options", [NETWORK, {**NETWORK, "cidr_block": "10.0.0.0/33"},
                                      {**NETWORK, "cidr_blok": "10.0.0.0/16"}])
 def test_the_same_as_from_an_archive(tmp_path, endpoint, options):
-    local, says = played(tmp_path, endpoint, options, archive=False)
+    direct, says = played(tmp_path, endpoint, options, archive=False)
     assert "AnsiballZ_network" not in says
     archive, says = played(tmp_path, endpoint, options, archive=True)
     assert "AnsiballZ_network" in says
-    assert local == archive
-    assert "emulated-secret-key" not in json.dumps(local)
+    assert direct == archive
+    assert "emulated-secret-key" not in json.dumps(direct)

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -150,6 +153,46 @@ def test_killed_process_and_the_next_run(lab, inventory):
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(lab.control("inventory")["ec2.subnet"]) == 4
     assert lab.run("drift", "-i", hosts).returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_by_control_c_names_the_rest(lab, inventory, tmp_path, number):
+    """As a terminal does it: the signal goes to the group of ansible-playbook."""
+    hosts, kept = inventory({"acme-dev": {}}), tmp_path / "kept"
+    kept.mkdir()
+    lab.control("settings", "PUT", {"latency_ms": 100})
+    with subprocess.Popen(lab.command("site", "-i", hosts), cwd=ROOT, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+                          env={**environment(), "TMPDIR": str(kept)}) as run:
+        while lab.control("calls?log=0")["writes"] < 8:
+            assert run.poll() is None
+            time.sleep(0.05)
+        os.killpg(run.pid, number)
+        text = run.communicate(timeout=60)[0]
+    assert run.returncode
+    told = dict(re.findall(r"acme-dev: stopped: ([^(,]*)[^(]* \(\d+\): (.*)", text))
+    assert told.keys() >= {"done", "not begun"}, text
+    assert "failed" not in text and "skipped" not in text
+    keys = {key for names in told.values() for key in names.split(", ")}
+    assert keys == {*re.findall(r"    \+ (\S+)", text)}
+    assert not list(kept.glob("groundwork-*"))
+    done = lab.run("site", "-i", hosts)
+    assert done.returncode == 0, done.stdout  # no lease is left, nothing is made twice
+    assert lab.run("drift", "-i", hosts).returncode == 0
+
+
+def test_stopped_before_the_first_change(lab, inventory):
+    hosts = inventory({"acme-dev": {}})
+    lab.control("settings", "PUT", {"latency_ms": 2000})
+    with subprocess.Popen(lab.command("site", "-i", hosts), cwd=ROOT, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+                          env=environment()) as run:
+        while not lab.control("calls?log=0")["reads"]:
+            time.sleep(0.05)
+        os.killpg(run.pid, signal.SIGINT)
+        text = run.communicate(timeout=60)[0]
+    assert "acme-dev: stopped before anything was changed" in text
+    assert not lab.control("calls?log=0")["writes"]
 
 
 def test_secrets_are_shown_nowhere(lab, inventory, tmp_path):

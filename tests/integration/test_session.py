@@ -65,6 +65,12 @@ def test_the_plan_under_the_lease_is_checked_too():
     assert not [w for w in world.writes() if "Subnet" in w]
 
 
+def test_progress_that_nobody_can_read_ends_no_run(monkeypatch, tmp_path):
+    """A module may run where the folder of the controller is not."""
+    monkeypatch.setenv("GROUNDWORK_PROGRESS", str(tmp_path / "not there" / "progress"))
+    assert actions(World().run(NETWORK))
+
+
 def test_warnings_are_shown_once():
     world = World(deny={"*": ["servicequotas:GetServiceQuota"]}, quotas={"elastic_ips": 9})
     actions(world.run(NETWORK))
