@@ -183,6 +183,6 @@ class Progress:
 
     def _write(self, event: dict) -> None:
         if self.path:
-            with contextlib.suppress(OSError):  # nobody looks, or the disk is full: no reason to end
+            with contextlib.suppress(OSError):  # a full disk is no reason to end
                 with open(self.path, "a", encoding="utf-8") as file:
                     file.write(json.dumps(event) + "\n")

@@ -39,13 +39,11 @@ class ActionModule(ActionBase):
                 with Follower(path, stop, (task_vars or {}).get("inventory_hostname", "")):
                     result.update(self._module(task_vars or {}))
             if stop.number:
-                stop.end()
+                stop.end(closing(result) if shown and not result.get("failed") else "")
         else:
             result.update(self._module(task_vars or {}))
-        if shown and result.get("outcomes"):
-            display.display(f"stack {result['stack']}: {counts({**result, 'ahead': False})}")
-        elif shown and "plan" in result:
-            display.display(tree(result))
+        if shown and "plan" in result:
+            display.display(closing(result))
         return result
 
     def _from_here(self) -> None:
@@ -59,6 +57,13 @@ class ActionModule(ActionBase):
         if local.possible(self, task_vars):
             return local.execute(self, task_vars)
         return self._execute_module(task_vars=task_vars)
+
+
+def closing(result: dict) -> str:
+    """What is told last: how many changes were made, else the plan."""
+    if not result.get("outcomes"):
+        return tree(result) if "plan" in result else ""
+    return f"stack {result['stack']}: {counts({**result, 'ahead': False})}"
 
 
 class Follower(threading.Thread):

@@ -48,13 +48,14 @@ class Stop:
     def say(self, text: str) -> None:
         """Writes to the terminal, pipe or file of the main process, if that can be reached."""
         try:
-            if self._output is not None:
+            if text and self._output is not None:
                 os.write(self._output, f"{text}\n".encode())
         except OSError:
             pass  # nobody reads any more
 
-    def end(self) -> None:
-        """The end of a worker that was stopped: nobody waits for its result."""
+    def end(self, text: str) -> None:
+        """Says one thing more, and ends the worker: nobody waits for its result."""
+        self.say(text)
         os._exit(1)
 
 
