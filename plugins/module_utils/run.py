@@ -131,7 +131,7 @@ class StackSession(Session):
         wanted = self.params["aws_account_id"]
         account = wanted or self.api.account_id
         return Stack(self.params["product"], self.params["environment"], self.api.region,
-                     account, self.params["stack_tags"])
+                     account, self.params["stack_tags"], self.api.partition)
 
     def _build(self, given: dict) -> list:
         """The resources of all components, or every problem with their options at once."""

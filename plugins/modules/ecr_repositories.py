@@ -22,7 +22,8 @@ options:
     description:
       - Name in the stack to options of the repository. Its key is
         C(ecr_repositories/repository/NAME).
-      - C(repository_name) (string) is its name in AWS. Default is C(PRODUCT/NAME). It can only be
+      - C(repository_name) (string) is its name in AWS. Default is C(PRODUCT-ENVIRONMENT/NAME). It
+        can only be
         changed by a replacement.
       - C(image_tag_mutability) is V(MUTABLE) (default) or V(IMMUTABLE); the latter keeps a tag at
         its first image.

@@ -29,7 +29,7 @@ options:
         (boolean, default V(false)) can only be changed by a replacement, which needs the alias in
         O(allow_replace), too.
       - C(enable_key_rotation) (boolean, default V(true) for symmetric keys) makes new key
-        material every C(rotation_period_in_days) (90 to 2560, AWS's default is 365).
+        material every C(rotation_period_in_days) (90 to 2560, default V(365)).
       - C(policy_statements) (list of dictionaries) are statements of the key policy beside the
         one that lets IAM policies of the account decide, which is always there. Resource may be
         left out. C({account_id}), C({region}), C({partition}) and C({stack}) stand for those of

@@ -61,9 +61,10 @@ options:
     description:
       - How many NAT gateways. V(one) saves about 33 USD a month for each zone and stops outbound
         traffic of all zones when its zone fails.
+      - Default is V(one) where there is an internet gateway, else V(none); to ask for one without
+        internet is an error.
     type: str
     choices: [none, one, one_per_zone]
-    default: one
   nat_gateway_zone:
     description: The zone of the only NAT gateway. Default is the first of O(availability_zones).
     type: str

@@ -28,7 +28,8 @@ options:
         replacement.
       - C(encryption) (dictionary) has C(sse_algorithm) (V(AES256), V(aws:kms) or V(aws:kms:dsse),
         default V(AES256)), C(kms_key) (name of a key in M(groundwork.aws.kms_keys), or an ARN)
-        and C(bucket_key_enabled) (boolean). Without it S3 encrypts with AES256.
+        and C(bucket_key_enabled) (boolean). Not set means left as it is,
+        which is AES256 for a bucket that is made.
       - C(versioning) is V(Enabled) or V(Suspended). Not set means left as it is.
       - C(lifecycle_rules) (dictionary) is rule id to rule, and these are all rules of the bucket.
         A rule has C(status) (V(Enabled) or V(Disabled), default V(Enabled)), C(filter)

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 try:
     from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
 except ImportError:  # run.py reports the missing library
-    Config = None
+    Config = BotoCoreError = None
 
 from ..engine.errors import Ambiguous, Failure, Throttled
 from ..engine.resource import OWNER, search
@@ -125,6 +126,14 @@ class Aws:
     def region(self) -> str:
         """The region of the session's clients."""
         return self._client_options.get("region_name") or self.session.region_name
+
+    @property
+    def partition(self) -> str:
+        """The partition part of ARNs, such as aws-cn, by the region."""
+        try:
+            return self.session.get_partition_for_region(self.region)
+        except BotoCoreError as error:
+            raise Failure(f"region: {error}") from None
 
     def prepare(self, services) -> None:
         """Makes clients in the background: it takes long, and the first answers take time too."""

@@ -3,10 +3,9 @@
 """The stack as its components see it: names, tags, and each other's resources."""
 from __future__ import annotations
 
-from ..engine.resource import KEY, OWNER, Lookup, Resource
+from ..engine.resource import KEY, OWNER, Lookup, Resource, canonical
 from ..types.kms import Key
 
-PARTITIONS = (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"))
 NAME_FIELDS = ("name", "group_name", "role_name", "policy_name", "instance_profile_name", "bucket",
                "queue_name", "cluster_name", "nodegroup_name")
 
@@ -20,21 +19,17 @@ class Stack:
     production = False  # what customers use; some rules are stricter then
 
     def __init__(self, product: str, environment: str, region: str, account_id: str,
-                 tags: dict | None = None):
-        self.product, self.environment = product, environment
+                 tags: dict | None = None, partition: str = "aws"):
+        self.product, self.environment, self.partition = product, environment, partition
         self.region, self.account_id, self.tags = region, account_id, dict(tags or {})
         self.resources: dict[str, Resource] = {}
+        self._identities: dict[tuple, str] = {}  # type and identity -> key
         self.options: dict[str, dict] = {}  # component -> its options, of those in this graph
 
     @property
     def id(self) -> str:
         """The owner in tags: product-environment."""
         return f"{self.product}-{self.environment}"
-
-    @property
-    def partition(self) -> str:
-        """The partition part of ARNs."""
-        return next((p for prefix, p in PARTITIONS if self.region.startswith(prefix)), "aws")
 
     def arn(self, service: str, rest: str, region: str = "", account: str = "") -> str:
         """An ARN in the stack's partition."""
@@ -57,12 +52,25 @@ class Stack:
         return value
 
     def add(self, component: str, resources) -> list[Resource]:
-        """Puts the resources of a component into the graph, with their tags."""
-        resources = list(resources)
+        """Puts the resources of a component into the graph, with their tags.
+
+        Raises ValueError for two that would be one object in AWS.
+        """
+        resources, problems = list(resources), []
         for resource in resources:
             if resource.tags_path and not resource.external:
                 resource.tags = {**self.tags_for(component, resource), **resource.tags}
             self.resources.setdefault(resource.key, resource)
+            same = {n: getattr(getattr(resource, n), "key", getattr(resource, n))
+                    for n in resource.identity if not resource.external}
+            other = same and self._identities.setdefault(
+                (type(resource), *map(canonical, same.values())), resource.key)
+            if other and other != resource.key:
+                what = ", ".join(f"{n} {v}" for n, v in same.items() if v is not None)
+                problems.append(f"{resource.key.split('/', 1)[1]} and {other} are the same in AWS "
+                                f"({what}); change one or leave it out")
+        if problems:
+            raise ValueError("\n".join(problems))
         return resources
 
     def tags_for(self, component: str, resource: Resource) -> dict:

@@ -37,9 +37,6 @@ def build(options: dict, stack) -> list:
     problems = []
     resources = [_repository(name, given, stack, problems)
                  for name, given in options["repositories"].items()]
-    names = [r.repository_name for r in resources]
-    problems += [f"repositories: {n} is the name of two repositories" for n in sorted({*names})
-                 if names.count(n) > 1]
     if problems:
         raise ValueError("\n".join(problems))
     return resources
@@ -47,7 +44,7 @@ def build(options: dict, stack) -> list:
 
 def _repository(name: str, given: dict, stack, problems: list) -> Repository:
     path = f"repositories.{name}"
-    repository = given["repository_name"] or f"{stack.product}/{name}"
+    repository = given["repository_name"] or f"{stack.id}/{name}"
     if not NAME.fullmatch(repository):
         problems.append(f"{path}.repository_name: {repository} is not a repository name; use 2 to "
                         "256 lower-case letters and digits, with . _ - and / between them")

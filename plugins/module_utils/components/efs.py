@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import hashlib
 
-from ..types.ec2 import SecurityGroup, SecurityGroupRule, Subnet, Vpc
+from ..types.ec2 import Subnet
 from ..types.efs import AccessPoint, FileSystem, MountTarget
 from ..types.policies import document
 from .network import zone_letter
+from .placement import access_problems, guarded
+from .spelling import as_aws
 
 PORT = 2049  # NFS
 AGES = [f"AFTER_{n}_DAYS" for n in (1, 7, 14, 30, 60, 90, 180, 270, 365)]
@@ -76,7 +78,8 @@ def build(options: dict, stack) -> list:
         file_system = _file_system(name, given, stack)
         subnets = _subnets(f"{path}.mount_targets.subnets", given["mount_targets"], stack,
                            problems)
-        groups, own = _groups(name, given["mount_targets"], stack) if subnets else ([], [])
+        groups, own = guarded(f"efs/{name}", PORT, given["mount_targets"], stack) if subnets \
+            else ([], [])
         resources += [file_system, *own]
         resources += [MountTarget(key=f"efs/mount_target/{name}-{subnet_name}", subnet=subnet,
                                   file_system=file_system, security_groups=groups)
@@ -100,10 +103,7 @@ def _problems(given: dict) -> list[str]:
     if given["performance_mode"] == "maxIO" and given["throughput_mode"] == "elastic":
         found.append(".performance_mode: elastic throughput needs generalPurpose")
     targets = given["mount_targets"]
-    sources = targets["source_security_groups"] or targets["source_cidr_blocks"]
-    if targets["security_groups"] and sources:
-        found.append(".mount_targets: give security_groups, or source_security_groups and "
-                     "source_cidr_blocks for a group of its own, not both")
+    found += access_problems(".mount_targets.", targets)
     if len(targets["security_groups"] or ()) > 5:
         found.append(".mount_targets.security_groups: at most 5")
     return found
@@ -149,37 +149,9 @@ def _subnets(path: str, given: dict, stack, problems: list) -> dict:
     return found
 
 
-def _groups(name: str, given: dict, stack) -> tuple[list, list]:
-    """The security groups of the mount targets, and what is made for that."""
-    if given["security_groups"]:
-        return [_group(stack, g) for g in given["security_groups"]], []
-    own = SecurityGroup(key=f"efs/security_group/{name}", vpc=stack.use(Vpc, "network/vpc/main"),
-                        group_name=stack.name("sg", f"efs-{name}"),
-                        description=f"Mount targets of {name}: NFS from those who use it")
-    sources = {g: {"source_group": _group(stack, g)} for g in given["source_security_groups"]}
-    sources.update((c, {"cidr_ipv4": c}) for c in given["source_cidr_blocks"])
-    rules = [SecurityGroupRule(key=f"efs/security_group_rule/{name}-{source.replace('/', '-')}",
-                               group=own, is_egress=False, ip_protocol="tcp", from_port=PORT,
-                               to_port=PORT, description=f"NFS from {source}", **where)
-             for source, where in sources.items()]
-    return [own], [own, *rules]
-
-
-def _group(stack, given: str):
-    """A security group of the component security_groups by its name, or any by its id."""
-    return given if given.startswith("sg-") else \
-        stack.use(SecurityGroup, f"security_groups/security_group/{given}")
-
-
 def _access_point(name: str, given: dict, file_system: FileSystem) -> AccessPoint:
     user, root = given["posix_user"], given["root_directory"]
     return AccessPoint(
         key=f"efs/access_point/{name}", file_system=file_system, tags=dict(given["tags"]),
-        posix_user=user and _aws(user), root_directory=root and _aws(root))
+        posix_user=user and as_aws(user), root_directory=root and as_aws(root))
 
-
-def _aws(given: dict) -> dict:
-    """Options in the API's own spelling, without those that are not set."""
-    return {"".join(part.capitalize() for part in name.split("_")):
-            _aws(value) if isinstance(value, dict) else value
-            for name, value in given.items() if value is not None}

@@ -3,7 +3,7 @@
 """eks_cluster: a control plane with its role, logs, access entries, add-ons and OIDC provider."""
 from __future__ import annotations
 
-from ..types.ec2 import SecurityGroup, Subnet
+from ..types.ec2 import Subnet
 from ..types.eks import (
     LOG_TYPES, MODES, AccessEntry, AccessPolicy, Addon, AddonVersion, Cluster,
     PodIdentityAssociation, minor,
@@ -13,6 +13,7 @@ from ..types.iam import OidcProvider, Role, RolePolicyAttachment
 from ..types.logs import LogGroup
 from ..types.policies import document
 from .permissions import cluster_name, managed_policy, pod_identity_statement, service_statement
+from .placement import group
 
 ENTRY = dict(
     principal=dict(type="str", required=True),
@@ -115,7 +116,7 @@ def _cluster(options: dict, stack, name: str, parts: dict) -> Cluster:
     key = options["encryption_key"]
     return Cluster(key="eks_cluster/cluster/main", name=name, endpoint_public_access=public,
                    public_access_cidrs=options["public_access_cidrs"] if public else None,
-                   security_groups=[_group(stack, g) for g in options["security_groups"]],
+                   security_groups=[group(stack, g) for g in options["security_groups"]],
                    encryption_key=stack.kms_key(key) if key else "",  # empty: none is wanted
                    **{n: options[n] for n in same}, **parts)
 
@@ -123,12 +124,6 @@ def _cluster(options: dict, stack, name: str, parts: dict) -> Cluster:
 def _role(stack, given: str):
     """A role of the component iam_roles by its name, or any role by its ARN."""
     return given if given.startswith("arn:") else stack.use(Role, f"iam_roles/role/{given}")
-
-
-def _group(stack, given: str):
-    """A group of the component security_groups by its name, or any group by its id."""
-    return given if given.startswith("sg-") else \
-        stack.use(SecurityGroup, f"security_groups/security_group/{given}")
 
 
 def _subnets(options: dict, stack) -> list:
@@ -186,7 +181,7 @@ def _addon_problems(options: dict) -> list[str]:
         if given["pod_identity"] and given["service_account_role"]:
             problems.append(f"addons.{name}: give pod_identity or service_account_role, not both")
     version = options["version"]
-    if version and version.count(".") == 1 and AGENT in addons and minor(version) < (1, 24):
+    if version and version.count(".") == 1 and AGENT in addons and () < minor(version) < (1, 24):
         problems.append(f"addons.{AGENT}: needs Kubernetes 1.24 or newer")
     return problems
 

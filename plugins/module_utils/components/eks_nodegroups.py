@@ -7,7 +7,7 @@ import re
 
 from ..engine.resource import KEY, Computed
 from ..types.autoscaling import NODE_TEMPLATE, AsgTag
-from ..types.ec2 import SecurityGroup, Subnet
+from ..types.ec2 import Subnet
 from ..types.eks import Cluster
 from ..types.eks_nodes import Nodegroup, ami_types
 from ..types.iam import Role, RolePolicyAttachment
@@ -15,6 +15,7 @@ from ..types.launch_template import InstanceType, LaunchTemplate
 from ..types.policies import document
 from .network import zone_letter
 from .permissions import managed_policy, service_statement
+from .placement import group
 
 TAINT = dict(
     value=dict(type="str"),
@@ -135,9 +136,7 @@ def _template(name: str, full_name: str, given: dict, stack, cluster, ami_type: 
     """IMDSv2 only, an encrypted root volume, and tags on instances and volumes."""
     bottlerocket = ami_type.startswith("BOTTLEROCKET")
     windows = ami_type.startswith("WINDOWS")
-    groups = [g if g.startswith("sg-") else
-              stack.use(SecurityGroup, f"security_groups/security_group/{g}")
-              for g in given["security_groups"]]
+    groups = [group(stack, g) for g in given["security_groups"]]
     if groups:  # with groups of its own a template must name the cluster's, too
         groups.insert(0, _of(cluster, "resourcesVpcConfig.clusterSecurityGroupId"))
     key, gp3 = given["volume_kms_key"], given["volume_type"] == "gp3"

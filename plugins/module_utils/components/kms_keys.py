@@ -28,6 +28,7 @@ SPEC = dict(keys=dict(type="dict", default={}, no_log=False))
 NAMED = {"keys": KEY}
 # Bounds: API_ScheduleKeyDeletion and API_EnableKeyRotation of
 # https://docs.aws.amazon.com/kms/latest/APIReference/
+ROTATION = 365  # days, as AWS rotates where nothing is given
 BOUNDS = {"deletion_window_in_days": (7, 30), "rotation_period_in_days": (90, 2560)}
 
 
@@ -42,8 +43,6 @@ def build(options: dict, stack) -> list:
             problems.append(f"keys.{name}.alias: {alias} has other characters than letters, "
                             "digits and / _ - or begins with alias/aws/")
         found += [key, Alias(key=f"kms_keys/alias/{name}", alias_name=alias, key_id=key)]
-    names = [r.alias_name for r in found if isinstance(r, Alias)]
-    problems += [f"keys: {n} is the alias of two keys" for n in {*names} if names.count(n) > 1]
     if problems:
         raise ValueError("\n".join(problems))
     return found
@@ -74,6 +73,6 @@ def _key(name: str, given: dict, stack, problems: list) -> Key:
         multi_region=given["multi_region"], tags=dict(given["tags"]),
         policy=document([owner, *({"Resource": "*", **s} for s in statements)]),
         enable_key_rotation=rotated if plain else None,
-        rotation_period_in_days=given["rotation_period_in_days"],
+        rotation_period_in_days=(given["rotation_period_in_days"] or ROTATION) if rotated else None,
         deletion_window_in_days=given["deletion_window_in_days"],
         deletion_protection=given["deletion_protection"])

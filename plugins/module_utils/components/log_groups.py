@@ -37,9 +37,6 @@ def build(options: dict, stack) -> list:
             key=f"log_groups/log_group/{name}", name=own, tags=dict(given["tags"]),
             retention_in_days=days or None, log_group_class=given["log_group_class"],
             kms_key=stack.kms_key(given["kms_key"]) if given["kms_key"] else None))
-    names = [group.name for group in found]
-    problems += [f"groups: {n} is the name of two log groups" for n in {*names}
-                 if names.count(n) > 1]
     if problems:
         raise ValueError("\n".join(problems))
     return found

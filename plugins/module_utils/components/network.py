@@ -24,7 +24,7 @@ SPEC = dict(
     subnets=dict(type="dict", default={"public": {}, "private": {}},
                  options={tier: SUBNET for tier in TIERS}),
     subnet_prefix_length=dict(type="int", default=24),
-    nat_gateways=dict(type="str", default="one", choices=["none", "one", "one_per_zone"]),
+    nat_gateways=dict(type="str", choices=["none", "one", "one_per_zone"]),
     nat_gateway_zone=dict(type="str"),
     allocation_ids=dict(type="dict", default={}),
     internet_gateway=dict(type="bool"),
@@ -47,6 +47,17 @@ FLOW_LOG_ACTIONS = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeL
 def zone_letter(zone: str) -> str:
     """us-east-1a -> a: the part of a zone's name that names its subnets."""
     return zone[-1]
+
+
+def has_internet(options: dict) -> bool:
+    """Whether the VPC has an internet gateway: as given, else where it has a public tier."""
+    given = options.get("internet_gateway")
+    return (options.get("subnets") or {}).get("public") is not None if given is None else given
+
+
+def nat_gateways(options: dict) -> str:
+    """none, one or one_per_zone: as given, else one where there is internet to go to."""
+    return options.get("nat_gateways") or ("one" if has_internet(options) else "none")
 
 
 def subnet_cidr(options: dict, tier: str, zone: str) -> str:
@@ -75,9 +86,7 @@ def build(options: dict, stack) -> list:
     tiers = [t for t in TIERS if options["subnets"].get(t) is not None]
     subnets = {(tier, zone): _subnet(options, vpc, tier, zone)
                for tier in tiers for zone in options["availability_zones"]}
-    wants_internet = options["internet_gateway"]
-    internet = _internet(vpc) if wants_internet or (wants_internet is None and "public" in tiers) \
-        else []
+    internet = _internet(vpc) if has_internet(options) else []
     addresses, nats = _nat_gateways(options, subnets, internet) if internet else ([], {})
     tables = {}
     routing = _routing(subnets, tables, internet, nats)
@@ -110,7 +119,7 @@ def _nat_gateways(options: dict, subnets: dict, internet: list) -> tuple[list, d
     zones = {"none": [], "one_per_zone": options["availability_zones"],
              "one": [options["nat_gateway_zone"] or options["availability_zones"][0]]}
     addresses, found = [], {}
-    for zone in zones[options["nat_gateways"]]:
+    for zone in zones[nat_gateways(options)]:
         letter = zone_letter(zone)
         address = options["allocation_ids"].get(zone)
         if not address:

@@ -52,7 +52,7 @@ def guarded(key: str, port: int, given: dict, stack) -> tuple[list, list]:
         return [group(stack, g) for g in given["security_groups"]], []
     own = SecurityGroup(
         key=f"{component}/security_group/{name}",
-        vpc=given["vpc_id"] or stack.use(Vpc, "network/vpc/main"),
+        vpc=given.get("vpc_id") or stack.use(Vpc, "network/vpc/main"),
         group_name=stack.name("sg", f"{component.split('_')[0]}-{name}"),
         description=f"{component} {name}, for those who use it")
     sources = {g: {"source_group": group(stack, g)} for g in given["source_security_groups"]}

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import datetime
 
+from ..types.eks import minor
 from . import tables
 from .findings import ERROR, WARNING, View, cidr, nearest, rule
-from .rules_nodes import minor
+from .rules_network import has_way_out
 
 RULES: list = []
 VERSION = "eks_cluster.version"
@@ -106,12 +107,8 @@ def endpoint_closed(see: View):
 @rule(RULES, "eks-endpoint-nodes", ERROR, "set endpoint_private_access to true", decision=10)
 def endpoint_nodes(see: View):
     """Nodes without a way to an API server that is public only, or not open to them"""
-    options, network = see.part("eks_cluster"), see.part("network")
-    if options.get("endpoint_private_access") is not False or "network" not in see:
-        return
-    internet = network.get("internet_gateway")
-    internet = "public" in see.tiers if internet is None else internet
-    if not internet or network.get("nat_gateways") == "none":
+    private = see.part("eks_cluster").get("endpoint_private_access")
+    if private is False and "network" in see and not has_way_out(see):
         yield ("eks_cluster.endpoint_private_access", "nodes without internet reach the API server "
                "by its private endpoint only, and it is off")
 
@@ -144,19 +141,6 @@ def creator_admin(see: View):
     if "eks_cluster" in see and options.get("access_entries") == {} and \
             options.get("bootstrap_cluster_creator_admin_permissions") is False:
         yield "eks_cluster.access_entries", "nobody would have access to the cluster"
-
-
-@rule(RULES, "service-account-twice", ERROR, "leave one of them out")
-def role_accounts(see: View):
-    """Two roles by EKS Pod Identity for one service account"""
-    seen = {}
-    for path, name, role in see.each("iam_roles", "roles"):
-        for account in role.get("service_accounts") or ():
-            key = (account.get("namespace"), account.get("service_account"))
-            other = seen.setdefault((key, role.get("service_account_identity")), name)
-            if other != name and role.get("service_account_identity") == "pod_identity":
-                yield (f"{path}.service_accounts", f"{'/'.join(map(str, key))} has role {other} "
-                       "already, EKS Pod Identity gives one")
 
 
 @rule(RULES, "pod-identity-agent", ERROR, "add the add-on eks-pod-identity-agent to "

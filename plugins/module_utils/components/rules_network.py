@@ -9,6 +9,7 @@ import math
 from . import tables
 from .findings import ERROR, WARNING, View, cidr, nearest, rule
 from .log_groups import DAYS
+from .network import has_internet, nat_gateways
 
 RULES: list = []
 # Ports that belong to data stores and to administration.
@@ -105,9 +106,17 @@ def zone_unknown(see: View):
 def nat_without_public(see: View):
     """NAT gateways without a public tier to put them in"""
     network = see.part("network")
-    if network.get("internet_gateway") and network.get("nat_gateways") != "none" \
-            and "public" not in see.tiers:
+    if has_way_out(see) and "public" not in see.tiers:
         yield "network.nat_gateways", "a NAT gateway lives in a public subnet, and there is none"
+
+
+@rule(RULES, "nat-without-internet", ERROR, "set internet_gateway to true, or nat_gateways to none")
+def nat_without_internet(see: View):
+    """NAT gateways in a VPC without an internet gateway"""
+    network = see.part("network")
+    if nat_gateways(network) != "none" and not has_internet(network):
+        yield "network.nat_gateways", (f"{nat_gateways(network)} is wanted, and there is no "
+                                       "internet gateway to go out by")
 
 
 @rule(RULES, "zones-too-few", ERROR, "name two zones; one NAT gateway and nodes in one zone "
@@ -149,9 +158,7 @@ def endpoint_name(see: View):
 def has_way_out(see: View) -> bool:
     """Whether private subnets reach the internet."""
     network = see.part("network")
-    internet = network.get("internet_gateway")
-    internet = "public" in see.tiers if internet is None else internet
-    return bool(internet and network.get("nat_gateways") != "none")
+    return has_internet(network) and nat_gateways(network) != "none"
 
 
 def needed_endpoints(see: View) -> dict[str, str]:
@@ -219,7 +226,7 @@ def endpoints_cost(see: View):
 def quota_addresses(see: View):
     """More Elastic IP addresses than the default quota of a region"""
     network = see.part("network")
-    if network.get("nat_gateways") == "one_per_zone" and has_way_out(see):
+    if nat_gateways(network) == "one_per_zone" and has_way_out(see):
         own = len(set(see.zones) - set(network.get("allocation_ids") or ()))
         most = tables.QUOTAS["elastic_ips"][2]
         if own > most:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 
+from ..types.eks import minor
 from . import tables
 from .eks_nodegroups import GPU, architecture
 from .findings import ERROR, WARNING, View, nearest, rule
@@ -17,12 +18,6 @@ PODS_PER_NODE, PODS_PER_CLUSTER = 4, 4
 NODE_MILLICORES, NODE_MEMORY = 180, 120
 UNITS = {"Ki": 1 / 1024, "Mi": 1, "Gi": 1024, "Ti": 1024 ** 2, "K": 1e3 / 2 ** 20,
          "M": 1e6 / 2 ** 20, "G": 1e9 / 2 ** 20, "": 1 / 2 ** 20}
-
-
-def minor(version) -> tuple[int, ...]:
-    """1.34 -> (1, 34); nothing for what is no Kubernetes version."""
-    match = re.fullmatch(r"(\d+)\.(\d+)", str(version))
-    return tuple(int(part) for part in match.groups()) if match else ()
 
 
 def groups(see: View) -> list[tuple[str, str, dict, list]]:

@@ -7,9 +7,10 @@ A stack that stays as it is asks nothing.
 """
 from __future__ import annotations
 
+from ..types.eks import minor
 from . import tables
 from .findings import ERROR, WARNING, View, nearest, rule
-from .rules_nodes import groups, is_spot, minor
+from .rules_nodes import groups, is_spot
 from .rules_references import REFERENCES, walk
 
 RULES: list = []
@@ -149,17 +150,6 @@ def quota_default(see: View, facts):
         if facts.quota(service, code) is None and used + count > default:
             yield (path, f"{title}: {used} used and {count} wanted, AWS's default quota {code} is "
                    f"{default} and the account's own cannot be read")
-
-
-def aurora_versions(see: View, facts) -> tuple[str, list[str]]:
-    """The version asked for and all that RDS offers, when the plan makes or upgrades a cluster."""
-    options = see.part("aurora_cluster")
-    version = options.get("engine_version")
-    asked = any(key.startswith("aurora_cluster/") for key in see.creates) or any(
-        "engine_version" in changed for key, changed in see.updates.items()
-        if key.startswith("aurora_cluster/"))
-    offered = facts.engine_versions("aurora-postgresql") if asked and version else None
-    return str(version), offered or []
 
 
 @rule(RULES, "engine-version-taken", WARNING, "write the version that is taken", decision=18)

@@ -8,6 +8,7 @@ import re
 
 from ..types.policies import document
 from ..types.s3 import Bucket
+from .spelling import as_aws, camel
 
 STORAGE_CLASSES = ["STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER",
                    "DEEP_ARCHIVE"]
@@ -86,9 +87,6 @@ def build(options: dict, stack) -> list:
     problems = []
     resources = [_bucket(name, given, stack, problems)
                  for name, given in options["buckets"].items()]
-    names = [r.bucket for r in resources]
-    problems += [f"buckets: {n} is the name of two buckets" for n in {*names}
-                 if names.count(n) > 1]
     if problems:
         raise ValueError("\n".join(problems))
     return resources
@@ -104,7 +102,7 @@ def _bucket(name: str, given: dict, stack, problems: list) -> Bucket:
     return Bucket(
         key=f"s3_buckets/bucket/{name}", bucket=bucket, tags=dict(given["tags"]),
         object_ownership=given["object_ownership"], versioning=given["versioning"],
-        public_access_block={_camel(k): v for k, v in given["public_access_block"].items()},
+        public_access_block={camel(k): v for k, v in given["public_access_block"].items()},
         lifecycle_rules=[_rule(f"{path}.lifecycle_rules.{n}", n, r, problems)
                          for n, r in given["lifecycle_rules"].items()],
         intelligent_tiering=None if tiering is None else [
@@ -112,18 +110,6 @@ def _bucket(name: str, given: dict, stack, problems: list) -> Bucket:
             for n, t in tiering.items()],
         policy=_policy(given, bucket, stack), force_destroy=given["force_destroy"],
         **_encryption(path, given["encryption"], stack, problems))
-
-
-def _camel(name: str) -> str:
-    """block_public_acls -> BlockPublicAcls."""
-    return "".join(part.capitalize() for part in name.split("_"))
-
-
-def _aws(value):
-    """Options in the API's own spelling, without those that are not set."""
-    if isinstance(value, dict):
-        return {_camel(k): _aws(v) for k, v in value.items() if v is not None}
-    return [_aws(v) for v in value] if isinstance(value, list) else value
 
 
 def _encryption(path: str, given: dict | None, stack, problems: list) -> dict:
@@ -158,7 +144,7 @@ def _policy(given: dict, bucket: str, stack) -> dict:
 def _rule(path: str, name: str, given: dict, problems: list) -> dict:
     """A lifecycle rule as S3 writes it."""
     problems += [f"{path}{problem}" for problem in _rule_problems(given)]
-    rule = _aws({k: v for k, v in given.items() if k != "filter" and v not in (None, [])})
+    rule = as_aws({k: v for k, v in given.items() if k != "filter" and v not in (None, [])})
     return {"ID": name, "Filter": _filter(given["filter"] or {}), **rule}
 
 
@@ -166,7 +152,7 @@ def _filter(given: dict) -> dict:
     """One condition alone, several under And; an empty prefix is every object."""
     given = {k: v for k, v in given.items() if v}
     tags = [{"Key": k, "Value": str(v)} for k, v in sorted(given.pop("tags", {}).items())]
-    conditions = _aws(given)
+    conditions = as_aws(given)
     if len(conditions) + len(tags) > 1:
         return {"And": {**conditions, **({"Tags": tags} if tags else {})}}
     return {"Tag": tags[0]} if tags else conditions or {"Prefix": ""}

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 from ..types.secretsmanager import Secret
+from .spelling import camel
 
 # Parameters of
 # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetRandomPassword.html
@@ -39,9 +40,6 @@ def build(options: dict, stack) -> list:
     """One secret for each name."""
     problems = []
     found = [_secret(name, given, stack, problems) for name, given in options["secrets"].items()]
-    names = [secret.name for secret in found]
-    problems += [f"secrets: {n} is the name of two secrets" for n in {*names}
-                 if names.count(n) > 1]
     if problems:
         raise ValueError("\n".join(problems))
     return found
@@ -66,7 +64,7 @@ def _secret(name: str, given: dict, stack, problems: list) -> Secret:
     if not least <= how["password_length"] <= 4096:
         problems.append(f"{path}.generate_secret_string.password_length: must be from {least} to "
                         "4096")
-    password = {_camel(n): how[n] for n in PASSWORD if how[n] is not None}
+    password = {camel(n): how[n] for n in PASSWORD if how[n] is not None}
     return Secret(
         key=f"secrets/secret/{name}", name=own, description=given["description"],
         kms_key=stack.kms_key(given["kms_key"]) if given["kms_key"] else None,
@@ -74,6 +72,3 @@ def _secret(name: str, given: dict, stack, problems: list) -> Secret:
         generate_string_key=how["generate_string_key"], recovery_window_in_days=days,
         deletion_protection=given["deletion_protection"], tags=dict(given["tags"]))
 
-
-def _camel(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("_"))

@@ -61,7 +61,6 @@ def build(options: dict, stack) -> list:
     rules = [rule for name, given in options["groups"].items()
              for key, wanted in given["rules"].items()
              for rule in _rules((name, key), wanted, groups, problems)]
-    problems += _twice(rules)
     if problems:
         raise ValueError("\n".join(problems))
     lists = {r.prefix_list.key: r.prefix_list for r in rules
@@ -161,16 +160,3 @@ def _ranges(path: str, given: dict, protocol: str, problems: list) -> list[tuple
     problems += [f"{path}: {a}-{b} is not a range of ports within 0-65535"
                  for _suffix, a, b in found if not 0 <= a <= b <= 65535]
     return found
-
-
-def _twice(rules: list) -> list[str]:
-    """Rules that AWS would refuse as duplicates of another."""
-    seen, problems = {}, []
-    for rule in rules:
-        values = [getattr(rule, name) for name in SecurityGroupRule.identity]
-        same = tuple(v if isinstance(v, (str, int, bool, type(None))) else v.key for v in values)
-        if same in seen:
-            problems.append(f"groups: rules {seen[same]} and {rule.key.split('/')[-1]} are the "
-                            "same; leave one out")
-        seen.setdefault(same, rule.key.split("/")[-1])
-    return problems

@@ -25,9 +25,10 @@ SLOW_ROLE = (r"(?i)role\b.*does not exist", r"could not be assumed", r"Error in 
 STRANGE = 'tags."groundwork:stack" == null'  # made by EKS itself or by somebody else
 
 
-def minor(version: str) -> tuple[int, ...]:
-    """1.34 -> (1, 34)."""
-    return tuple(int(part) for part in version.split("."))
+def minor(version) -> tuple[int, ...]:
+    """1.34 -> (1, 34); nothing for what is no Kubernetes version."""
+    match = re.fullmatch(r"(\d+)\.(\d+)", str(version))
+    return tuple(int(part) for part in match.groups()) if match else ()
 
 
 def _version(wanted: str, live: str) -> bool:

@@ -10,7 +10,7 @@ from ..engine.resource import Impact, Resource, attr, create_only, diff, search,
 from .ec2 import SecurityGroup
 from .kms import Key
 from .listed import (
-    EngineVersion, Listed, ParameterGroup, SubnetGroup, new_enough, number,
+    EngineVersion, Listed, ParameterGroup, SubnetGroup, new_enough, number, once_known,
 )
 from .secretsmanager import Secret
 
@@ -73,11 +73,6 @@ def forward(wanted: str, live: str | None) -> bool:
         raise Failure("valkey runs and redis is wanted, but AWS does not go back; write "
                       "engine: valkey, or make a new cache")
     return live is None or wanted == live
-
-
-def once_known(wanted, live) -> bool:
-    """What is still being made does not tell everything of itself."""
-    return not live or wanted == live
 
 
 def oldest(versions: list) -> str | None:

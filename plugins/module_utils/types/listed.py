@@ -139,6 +139,11 @@ def number(version: str) -> tuple:
     return tuple(int(part) for part in re.findall(r"\d+", version))
 
 
+def once_known(wanted, live) -> bool:
+    """What is still being made does not tell everything of itself."""
+    return not live or wanted == live
+
+
 def new_enough(wanted: str, live: str | None) -> bool:
     """Whether the version that runs is the wanted one or a newer minor of it."""
     if live is None:

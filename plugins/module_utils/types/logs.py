@@ -48,7 +48,7 @@ class LogGroup(Declared):
 
     def create(self, api):
         super().create(api)
-        partition = api.session.get_partition_for_region(api.region)
+        partition = api.partition
         place = f"arn:{partition}:logs:{api.region}:{api.account_id}"
         return {"logGroupName": self.name, "arn": f"{place}:log-group:{self.name}:*"}
 

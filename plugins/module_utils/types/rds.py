@@ -7,7 +7,7 @@ from ..engine.resource import Impact, attr, create_only, updates
 from .ec2 import SecurityGroup
 from .kms import Key
 from .listed import (
-    EngineVersion, ParameterGroup, SubnetGroup, Tagged, new_enough, number,
+    EngineVersion, ParameterGroup, SubnetGroup, Tagged, new_enough, number, once_known,
 )
 from .logs import LogGroup
 
@@ -98,11 +98,6 @@ def holds(wanted: dict, live: dict | None) -> bool:
 def or_aurora(wanted: str, live: str | None) -> bool:
     """The standard storage type is not always told."""
     return wanted == (live or "aurora")
-
-
-def once_known(wanted, live) -> bool:
-    """What is still being made does not tell everything of itself."""
-    return live is None or wanted == live
 
 
 def restoring(source: dict, params: dict) -> tuple[str, dict]:

@@ -83,7 +83,7 @@ class Bucket(Declared):
         """The wanted buckets and those that the tagging API knows, with what is asked of each."""
         api, wanted, keys = scan.api, scan.named(cls), scan.keyed(cls)
         late = {arn.split(":::")[1]: tags for arn, tags in api.tagged("s3").items()}
-        partition = api.session.get_partition_for_region(api.region)
+        partition = api.partition
         found = {name: {"Name": name, "Arn": f"arn:{partition}:s3:::{name}",
                         "Tags": late.get(name)} for name in sorted({*wanted, *late})}
         doubtful = [b for n, b in found.items() if not agrees(wanted.get(n), b["Tags"])]
