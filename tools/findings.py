@@ -20,7 +20,9 @@ stack_waivers:
 ```
 
 A waiver that has expired, has no reason or names no finding is itself an error (`waiver`), which
-nothing waives. The number in the last column is that of the decision in the product requirements.
+nothing waives. So is what a component says of options that it cannot build or that AWS would
+refuse (`options`). The number in the last column is that of the decision in the product
+requirements.
 """
 OPTIONS = "## By the options alone"
 ONLINE = """## By the plan and what AWS says

@@ -149,14 +149,10 @@ class StackSession(Session):
             try:
                 resources += self.stack.add(name, self.components[name].build(options[name],
                                                                               self.stack))
-            except ValueError as error:
-                problems += [f"{name}: {line}" for line in str(error).splitlines()
-                             if not self.validator.told(f"{name}.{line}")]
-            except (LookupError, TypeError):
-                if not refused:  # else the rules have told what it stumbled over
-                    raise
-        if refused or problems:
-            raise Refused(refused + problems)
+            except (ValueError, LookupError, TypeError) as error:
+                refused += self.validator.unbuilt(name, error)
+        if refused:
+            raise Refused(refused)
         return resources
 
     def converge(self):

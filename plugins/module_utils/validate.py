@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 
 from .clients.facts import Facts
 from .components import rules
@@ -71,9 +70,17 @@ class Validator:
         if found:
             raise Refused(found)
 
-    def told(self, line: str) -> bool:
-        """Whether a component's own line is about a place where a rule has found an error."""
-        return any(re.match(rf"{re.escape(f.path)}\b", line) for f in rules.errors(self.found))
+    def unbuilt(self, component: str, error: Exception) -> list[str]:
+        """Lines of what a component refuses to build.
+
+        Nothing where a rule refuses its options: that is then what it has stumbled over.
+        """
+        if any(f.path.split(".")[0] == component for f in rules.errors(self.found)
+               if f.id != rules.OPTIONS):
+            return []
+        if not isinstance(error, ValueError):
+            raise error
+        return self._told(rules.unbuilt(component, str(error)))
 
     def _told(self, found: list[Finding]) -> list[str]:
         """Shows warnings, once, and keeps all; the lines of those that stop the run."""

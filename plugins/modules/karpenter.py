@@ -71,6 +71,13 @@ options:
     description: Make the access entry (type C(EC2_LINUX)) that lets the nodes into the cluster.
     type: bool
     default: true
+  tag_cluster_security_group:
+    description:
+      - Tag the security group that EKS makes for the cluster with C(karpenter.sh/discovery). That
+        group admits only itself, so nodes without it reach neither the control plane nor pods on
+        nodes of managed groups.
+    type: bool
+    default: true
   interruption_queue:
     description: Make the queue and the rules that fill it.
     type: bool

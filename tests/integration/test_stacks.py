@@ -11,7 +11,7 @@ STACKS = ("sentineltranslate-dev", "sentineltranslate-staging", "sentineltransla
 
 
 def test_all_of_them_in_one_account():
-    world = World()
+    world = World(quotas={"elastic_ips": 9})  # four networks; AWS's default is five
     for name in STACKS:
         assert set(actions(world.run(stack(name))).values()) == {"create"}
     repositories = world.lab.inventory()["ecr.repository"]
@@ -25,10 +25,12 @@ def test_all_of_them_in_one_account():
     ids=["late and throttled", "slow"])
 def test_on_an_aws_that_is_not_at_once(name, settings):
     """The same end as where everything is done at once, and then nothing is left to do."""
-    world, calm = World(**settings), World()
+    world = World(**settings)
     made = actions(world.run(stack(name)))
-    assert made == actions(calm.run(stack(name)))
-    world.lab.set(visibility_ms=0, visibility_writes=False)
-    assert world.kinds() == calm.kinds()
+    world.lab.set(visibility_ms=0, visibility_writes=False, throttle=False)
+    kinds = world.kinds()
     assert actions(world.run(stack(name))) == {}
     assert not world.writes()
+    calm = World()
+    assert actions(calm.run(stack(name))) == made
+    assert calm.kinds() == kinds

@@ -145,9 +145,6 @@ def _insights(options: dict) -> list[str]:
 def _placement(options: dict, subnets) -> list[str]:
     """Two zones at least, and instances only in those there are."""
     zones, found = letters(subnets), []
-    if zones is not None and len(zones) < 2:
-        found.append(f"subnets: Aurora needs subnets in two availability zones, these are all in "
-                     f"zone {', '.join(zones) or 'none'}; name another such as private-b")
     if not options["instances"]:
         found.append("instances: name one at least, such as writer: {}")
     for name, given in options["instances"].items():

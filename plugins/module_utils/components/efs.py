@@ -138,7 +138,7 @@ def _subnets(path: str, given: dict, stack, problems: list) -> dict:
     prefix = "network/subnet/"
     if given["subnets"] is None:
         found = {r.key.removeprefix(prefix): r for r in stack.use_all(Subnet, f"{prefix}private-")}
-        if "private-*" in found:  # how many there are is not known here
+        if "private-*" in found and "network" not in stack.options:  # how many is not known
             problems.append(f"{path}: without the component network, name the subnets, such as "
                             "[private-a, private-b]")
     else:

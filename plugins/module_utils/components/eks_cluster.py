@@ -88,7 +88,7 @@ def build(options: dict, stack) -> list:
     """The resources of one cluster."""
     name = cluster_name(options["name"], stack)
     subnets = _subnets(options, stack)
-    _check(options, subnets)
+    _check(options)
     role = _role(stack, options["role"]) if options["role"] else Role(
         key="eks_cluster/role/cluster", role_name=stack.name("role", "eks-cluster"),
         path=f"/groundwork/{stack.id}/",
@@ -137,21 +137,9 @@ def _attachments(stack, role: Role, name: str, policies) -> list:
             for policy in policies]
 
 
-def _check(options: dict, subnets: list) -> None:
+def _check(options: dict) -> None:
     """Everything that EKS would refuse and that can be known before."""
     problems = []
-    zones = {s.availability_zone for s in subnets if isinstance(s, Subnet)}
-    if len(zones) == 1 and all(isinstance(s, Subnet) for s in subnets):
-        problems.append(f"subnet_tiers: EKS needs subnets in two zones, there is only "
-                        f"{', '.join(zones)}; add a zone to network.availability_zones (nodes may "
-                        "still stay in one: eks_nodegroups.nodegroups.*.availability_zones)")
-    version = options["version"]
-    if version and not (version.count(".") == 1 and version.replace(".", "").isdigit()):
-        problems.append(f"version: {version} is not a Kubernetes minor version; "
-                        "write it as a text like '1.35'")
-    if not options["endpoint_public_access"] and not options["endpoint_private_access"]:
-        problems.append("endpoint_public_access, endpoint_private_access: nobody could reach the "
-                        "API server; switch one of them on")
     old = options["authentication_mode"] == "CONFIG_MAP"
     if old and options["access_entries"]:
         problems.append("authentication_mode: access_entries do not work with CONFIG_MAP; "

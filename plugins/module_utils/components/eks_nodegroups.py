@@ -9,7 +9,7 @@ from ..engine.resource import KEY, Computed
 from ..types.autoscaling import NODE_TEMPLATE, AsgTag
 from ..types.ec2 import Subnet
 from ..types.eks import Cluster
-from ..types.eks_nodes import Nodegroup, ami_types
+from ..types.eks_nodes import Nodegroup
 from ..types.iam import Role, RolePolicyAttachment
 from ..types.launch_template import InstanceType, LaunchTemplate
 from ..types.policies import document
@@ -112,7 +112,7 @@ def build(options: dict, stack) -> list:
 
 def _group(name: str, given: dict, stack, shared: dict) -> list:
     """A node group, its launch template, and its tags for the cluster autoscaler."""
-    ami_type = given["ami_type"] or _ami_type(given)
+    ami_type = given["ami_type"] or image(given)
     full_name = given["name"] or stack.name(f"{name}-nodes")
     template = _template(name, full_name, given, stack, shared["cluster"], ami_type)
     desired, update = given["desired_size"], given["update_config"] or {}
@@ -179,7 +179,7 @@ def _texts(values: dict) -> dict:
     return {str(k): str(v).lower() if isinstance(v, bool) else str(v) for k, v in values.items()}
 
 
-def _ami_type(given: dict) -> str:
+def image(given: dict) -> str:
     """The image of Amazon Linux 2023 for the family of the first instance type."""
     processor, kind = architecture(given["instance_types"][0])
     return f"AL2023_{processor}_{kind}"
@@ -205,14 +205,7 @@ def _scale_from_zero(name: str, given: dict, group: Nodegroup) -> list:
 
 def _problems(path: str, given: dict) -> list[str]:
     """Everything that EKS would refuse and that can be known before."""
-    low, high, desired = given["min_size"], given["max_size"], given["desired_size"]
     found = []
-    if not 0 <= low <= high or high < 1:
-        found.append(f"{path}.min_size, max_size: {low} and {high}; want 0 <= min_size <= "
-                     "max_size, and a max_size of at least 1")
-    elif desired is not None and not low <= desired <= high:
-        found.append(f"{path}.desired_size: {desired} is not within min_size {low} and max_size "
-                     f"{high}; use a number between them")
     if given["update_config"] and given["update_config"]["max_unavailable"] and \
             given["update_config"]["max_unavailable_percentage"]:
         found.append(f"{path}.update_config: give max_unavailable or max_unavailable_percentage, "
@@ -225,33 +218,4 @@ def _problems(path: str, given: dict) -> list[str]:
         found.append(f"{path}.volume_iops: io1 and io2 need it, gp2 takes none; use gp3")
     if not given["instance_types"]:
         return [*found, f"{path}.instance_types: give at least one, such as t3.medium"]
-    return found + _image_problems(path, given)
-
-
-def _image_problems(path: str, given: dict) -> list[str]:
-    """Instance types that do not fit each other, the image, or what the group says of itself."""
-    kinds = {t: architecture(t) for t in given["instance_types"]}
-    ami_type, found = given["ami_type"], []
-    if len(set(kinds.values())) > 1:
-        found.append(f"{path}.instance_types: one image cannot run on all of "
-                     f"{', '.join(kinds)}; make a group for each kind of processor")
-    if ami_type and ami_type not in ami_types():
-        found.append(f"{path}.ami_type: EKS knows no {ami_type}; use {_ami_type(given)}, or leave "
-                     "it out")
-    elif ami_type and ami_type != "CUSTOM":
-        wanted = _ami_type(given)
-        arm = "ARM_64" in ami_type
-        nvidia = "NVIDIA" in ami_type or ami_type == "AL2_x86_64_GPU"
-        processor, kind = kinds[given["instance_types"][0]]
-        if arm != (processor == "ARM_64") or nvidia and kind != "NVIDIA":
-            found.append(f"{path}.ami_type: {ami_type} does not run on "
-                         f"{given['instance_types'][0]}; use {wanted}, or leave it out")
-    elif ami_type == "CUSTOM":
-        found.append(f"{path}.ami_type: CUSTOM needs an image id in the launch template, which "
-                     "this component does not write; leave it out")
-    named = [*given["labels"], *given["taints"]]
-    without = [t for t, (_processor, kind) in kinds.items() if kind != "NVIDIA"]
-    if GPU in named and without:
-        found.append(f"{path}.instance_types: {', '.join(without)} has no NVIDIA GPU, and the "
-                     f"group says {GPU}; use g4dn.xlarge or another of g4dn, g5, g6, p4, p5")
     return found

@@ -61,7 +61,7 @@ NAMED = {"caches": CACHE}
 # What a single node has not; a replication group without replicas is a single node that has it.
 NOT_ALONE = ("num_node_groups", "replicas_per_node_group", "automatic_failover_enabled",
              "multi_az_enabled", "transit_encryption_enabled", "transit_encryption_mode",
-             "at_rest_encryption_enabled", "kms_key", "auth_token_secret", "description")
+             "at_rest_encryption_enabled", "kms_key", "description")
 # API_CreateCacheCluster, API_CreateReplicationGroup
 LONGEST = {"standalone": 50, "replication_group": 40, "cluster": 40}
 # https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth.html
@@ -72,6 +72,8 @@ def build(options: dict, stack) -> list:
     """The caches, each with its groups and logs."""
     problems, resources, versions = [], [], {}
     for name, given in options["caches"].items():
+        if given["topology"] == "sentinel":  # a rule refuses it; it runs in the cluster
+            continue
         given = _complete(given)
         own_name = given["name"] or stack.name("cache", name)
         subnets = placed(given["subnets"], stack)
@@ -112,9 +114,6 @@ def _complete(given: dict) -> dict:
 
 def _topology(given: dict) -> list[str]:
     topology = given["topology"]
-    if topology == "sentinel":
-        return ["topology: ElastiCache has no Sentinel; use replication_group, whose automatic "
-                "failover does the same, or run Redis with Sentinel in the EKS cluster"]
     if topology not in TOPOLOGIES:
         near = difflib.get_close_matches(topology, TOPOLOGIES, 1)
         return [f"topology: {topology} is not one of {', '.join(TOPOLOGIES)}"
@@ -168,8 +167,6 @@ def _security(given: dict, stack) -> list[str]:
     tls, secret, found = given["transit_encryption_enabled"], given["auth_token_secret"], []
     if given["topology"] == "standalone":
         return access_problems("", given)
-    if secret and not tls:
-        found.append("auth_token_secret: AUTH needs transit_encryption_enabled: true")
     if given["transit_encryption_mode"] and not tls:
         found.append("transit_encryption_mode: needs transit_encryption_enabled: true")
     if given["kms_key"] and not given["at_rest_encryption_enabled"]:

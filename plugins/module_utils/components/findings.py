@@ -27,7 +27,8 @@ class Finding:
 
     def line(self, stack: str) -> str:
         """The finding as people read it."""
-        return f"{stack}: {self.path}: {self.message}; {self.replacement} [{self.id}]"
+        what = "; ".join(filter(None, (self.message, self.replacement)))
+        return f"{stack}: {self.path}: {what} [{self.id}]"
 
     def as_dict(self) -> dict:
         """The finding as modules return it."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from ..engine.resource import OWNER
+from ..types.discovery import DISCOVERY, SecurityGroupTag
 from ..types.eks import AccessEntry, Cluster, PodIdentityAssociation
 from ..types.events import Rule, Target
 from ..types.iam import (
@@ -27,6 +28,7 @@ SPEC = dict(
         "AmazonEC2ContainerRegistryPullOnly", "AmazonSSMManagedInstanceCore"]),
     instance_profile=dict(type="bool", default=True),
     access_entry=dict(type="bool", default=True),
+    tag_cluster_security_group=dict(type="bool", default=True),
     interruption_queue=dict(type="bool", default=True),
     message_retention_period=dict(type="int", default=300),
     require_stack_tag=dict(type="bool", default=True),
@@ -59,6 +61,10 @@ def build(options: dict, stack) -> list:
                          "1209600 (14 days)")
     cluster = cluster_name(options["cluster_name"], stack)
     nodes = _nodes(options, stack)
+    if options["tag_cluster_security_group"]:
+        nodes.append(SecurityGroupTag(
+            key="karpenter/security_group_tag/discovery", tag_key=DISCOVERY, value=cluster,
+            cluster=stack.use(Cluster, "eks_cluster/cluster/main")))
     queue = _queue(options, stack) if options["interruption_queue"] else []
     rights = Rights(stack, cluster, nodes[0], options)
     return [*nodes, *queue, *_controller(options, stack, cluster, rights, queue[:1])]

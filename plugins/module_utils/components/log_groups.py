@@ -26,10 +26,6 @@ def build(options: dict, stack) -> list:
     problems, found = [], []
     for name, given in options["groups"].items():
         days, own = given["retention_in_days"], given["name"] or f"/{stack.id}/{name}"
-        if days and days not in DAYS:
-            near = min(DAYS, key=lambda d: abs(d - days))
-            problems.append(f"groups.{name}.retention_in_days: CloudWatch Logs cannot keep events "
-                            f"for {days} days; the nearest it can is {near}")
         if not re.fullmatch(r"[.\-_/#A-Za-z0-9]{1,512}", own):
             problems.append(f"groups.{name}.name: {own} has other characters than letters, digits "
                             "and . - _ / #")

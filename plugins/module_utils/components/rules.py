@@ -12,7 +12,8 @@ from .findings import ERROR, Finding, View, nearest
 RULES = [*rules_network.RULES, *rules_references.RULES, *rules_eks.RULES, *rules_nodes.RULES,
          *rules_data.RULES]
 ONLINE = rules_online.RULES  # need the plan, and what AWS says
-WAIVER = "waiver"  # the id of findings about waivers; nothing waives these
+# Ids of findings that nothing waives: about waivers, and what a component says of its options.
+WAIVER, OPTIONS = "waiver", "options"
 
 
 def findings(stack, options: dict, waivers: dict, today: datetime.date) -> list[Finding]:
@@ -41,6 +42,19 @@ def waived(found: list[Finding], waivers: dict, today: datetime.date) -> list[Fi
 def errors(found: list[Finding]) -> list[Finding]:
     """Those that stop a run."""
     return [f for f in found if f.severity == ERROR and not f.waived]
+
+
+def unbuilt(component: str, text: str) -> list[Finding]:
+    """What a component refuses to build, a line `option: what; what instead` each."""
+    found = []
+    for line in text.splitlines():
+        path, colon, what = line.partition(": ")
+        path, what = (f"{component}.{path}", what) if colon and " " not in path else \
+            (component, line)
+        message, _semicolon, instead = what.partition("; ")
+        found.append(Finding(id=OPTIONS, severity=ERROR, path=path, message=message,
+                             replacement=instead))
+    return found
 
 
 def _bad_waivers(waivers: dict, today: datetime.date) -> list[Finding]:

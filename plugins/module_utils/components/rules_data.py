@@ -101,6 +101,14 @@ def deletion_protection(see: View):
             yield f"{path}.deletion_protection", "it is off in a production stack"
 
 
+@rule(RULES, "efs-backup", WARNING, "set backup_policy to ENABLED, or have a backup plan elsewhere")
+def efs_backup(see: View):
+    """A file system of a production stack without a backup"""
+    for path, _name, given in see.each("efs", "file_systems"):
+        if production(see) and given.get("backup_policy") != "ENABLED":
+            yield f"{path}.backup_policy", "nothing backs the files up"
+
+
 @rule(RULES, "force-destroy", WARNING, "set it to false, and name the key in allow_data_loss "
       "when the time has come")
 def force_destroy(see: View):

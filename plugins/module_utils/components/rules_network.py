@@ -9,7 +9,7 @@ import math
 from . import tables
 from .findings import ERROR, WARNING, View, cidr, nearest, rule
 from .log_groups import DAYS
-from .network import has_internet, nat_gateways
+from .network import has_internet, nat_gateways, zone_letter
 
 RULES: list = []
 # Ports that belong to data stores and to administration.
@@ -128,6 +128,10 @@ def zones_too_few(see: View):
         if component in see and "network" in see and not given and len(set(see.zones)) < 2:
             yield (f"{component}.{option}", "two zones are needed, network.availability_zones has "
                    f"{', '.join(set(see.zones)) or 'none'}")
+        elif given and len({zone_letter(name) for name in given}) < 2 and not any(
+                name.startswith("subnet-") for name in given):
+            yield (f"{component}.subnets", "two zones are needed, these subnets are all in zone "
+                   f"{zone_letter(given[0])}", "name another such as private-b")
 
 
 @rule(RULES, "dns-names", ERROR, "set enable_dns_support and enable_dns_hostnames to true")
@@ -237,9 +241,14 @@ def quota_addresses(see: View):
 def log_retention(see: View):
     """A retention in days that CloudWatch Logs does not know"""
     places = [("network.flow_logs.retention_in_days",
-               see.part("network", "flow_logs").get("retention_in_days")),
-              ("eks_cluster.log_retention_in_days",
-               see.part("eks_cluster").get("log_retention_in_days"))]
+               see.part("network", "flow_logs").get("retention_in_days"))]
+    places += [(f"{name}.log_retention_in_days", see.part(name).get("log_retention_in_days"))
+               for name in ("eks_cluster", "aurora_cluster")]
+    places += [(f"{path}.retention_in_days", group.get("retention_in_days"))
+               for path, _name, group in see.each("log_groups", "groups")]
+    places += [(f"{path}.log_delivery.{kind}.retention_in_days", log.get("retention_in_days"))
+               for path, _name, cache in see.each("elasticache", "caches")
+               for kind, log in (cache.get("log_delivery") or {}).items() if log]
     for path, days in places:
         if days and days not in DAYS:
             near = min(DAYS, key=lambda d: abs(d - days))

@@ -6,8 +6,9 @@ from __future__ import annotations
 import re
 
 from ..types.eks import minor
+from ..types.eks_nodes import ami_types
 from . import tables
-from .eks_nodegroups import GPU, architecture
+from .eks_nodegroups import GPU, architecture, image
 from .findings import ERROR, WARNING, View, nearest, rule
 
 RULES: list = []
@@ -98,17 +99,20 @@ def gpu_ami(see: View):
     for path, _name, group, _zones in groups(see):
         ami = str(group.get("ami_type") or "")
         kinds = [kind for kind in types(group) if gpu(kind)]
-        if ami and ami != "CUSTOM" and kinds and "NVIDIA" not in ami and not ami.endswith("_GPU"):
+        plain = ami in ami_types() and ami != "CUSTOM" and not re.search("NVIDIA|_GPU$", ami)
+        if plain and kinds:
             yield f"{path}.ami_type", f"{ami} has no driver for the GPU of {kinds[0]}"
 
 
 @rule(RULES, "gpu-mixed", ERROR, "make two groups")
 def gpu_mixed(see: View):
-    """Instance types with and without GPUs in one group"""
+    """Instance types with and without GPUs, or with accelerators of two kinds, in one group"""
     for path, name, group, _zones in groups(see):
-        with_gpu = [k for k in types(group) if gpu(k)]
-        if with_gpu and len(with_gpu) < len(types(group)) and not gpu_signs(name, group):
-            yield f"{path}.instance_types", f"only {', '.join(with_gpu)} have a GPU"
+        kinds = {kind: architecture(kind)[1] for kind in types(group)}
+        if len({*kinds.values()}) > 1 and not gpu_signs(name, group):
+            special = [f"{kind} ({which})" for kind, which in kinds.items() if which != "STANDARD"]
+            yield (f"{path}.instance_types",
+                   f"only {', '.join(special)} need an image of their own")
 
 
 @rule(RULES, "gpu-taint", WARNING, "add the taint nvidia.com/gpu=true:NoSchedule")
@@ -117,6 +121,19 @@ def gpu_taint(see: View):
     for path, _name, group, _zones in groups(see):
         if any(map(gpu, types(group))) and not group.get("taints"):
             yield f"{path}.taints", "pods without GPU work may fill these nodes"
+
+
+@rule(RULES, "ami-unknown", ERROR, "leave ami_type out")
+def ami_unknown(see: View):
+    """An AMI type that EKS does not know, or one that needs an image of one's own"""
+    for path, _name, group, _zones in groups(see):
+        ami = str(group.get("ami_type") or "")
+        instead = f"use {image(group)}, or leave it out" if types(group) else "leave it out"
+        if ami == "CUSTOM":
+            yield (f"{path}.ami_type", "CUSTOM needs an image id in the launch template, which "
+                   "eks_nodegroups does not write", instead)
+        elif ami and ami not in ami_types():
+            yield f"{path}.ami_type", f"EKS knows no {ami}", instead
 
 
 @rule(RULES, "ami-ended", ERROR, "use AL2023", decision=2)
@@ -140,7 +157,7 @@ def ami_architecture(see: View):
         if len({*arm.values()}) > 1:
             yield (f"{path}.instance_types", "Arm and x86 types in one group: "
                    f"{', '.join(k for k, a in arm.items() if a)} are Arm", "make two groups")
-        elif ami and arm and ami != "CUSTOM" and ("ARM" in ami) != any(arm.values()):
+        elif ami in ami_types() and arm and ami != "CUSTOM" and ("ARM" in ami) != any(arm.values()):
             yield f"{path}.ami_type", f"{ami} does not run on {', '.join(arm)}"
 
 

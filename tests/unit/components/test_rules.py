@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import re
 
 import pytest
 import yaml
@@ -91,12 +92,30 @@ def test_case(case):
     assert {f.id for f in found if f.waived} == set(case.get("waived", ()))
 
 
+def given_to(name: str) -> dict:
+    """The options of a shipped stack, as the rules see them."""
+    given = stack(name)
+    return {**options_of({"given": given["components"]}), "capacity": given["capacity"]}
+
+
 @pytest.mark.parametrize("name", ["sentineltranslate-dev", "sentineltranslate-staging",
                                   "sentineltranslate-prod", "pingvas-shared"])
 def test_our_stacks_have_no_errors(name):
     found = rules.findings(stack_of({"production": "dev" not in name}),
-                           options_of({"given": stack(name)["components"]}), {}, TODAY)
+                           given_to(name), {}, TODAY)
     assert not rules.errors(found), [f.line(name) for f in rules.errors(found)]
+
+
+def test_the_documents_system_nodes_do_not_hold_what_runs_there():
+    """Decision 16: two t3.medium for ArgoCD, Prometheus and Karpenter."""
+    options = given_to("pingvas-shared")
+    assert options["capacity"]["pods"]
+    options["eks_nodegroups"]["nodegroups"]["system"].update(
+        instance_types=["t3.medium"], max_size=2)
+    found = rules.findings(stack_of({}), options, {}, TODAY)
+    assert [f.line("x") for f in found if f.id == "node-capacity"] == [
+        "x: eks_nodegroups.nodegroups.system: up to 2 x t3.medium: 3.8 vCPU wanted, 3.5 vCPU "
+        "there; use larger or more nodes [node-capacity]"]
 
 
 def test_every_rule_has_a_case():
@@ -130,6 +149,20 @@ def test_errors_stop_before_anything_is_read():
     assert result["problems"][0].startswith("acme-test: network.")
     assert result["problems"][0].endswith("[zone-region]")
     assert not world.lab.calls.names
+
+
+def test_each_thing_is_said_once_with_its_id():
+    """Rules first; what a component cannot build is told where no rule refuses its options."""
+    bad = {**NETWORK, "eks_cluster": {"version": "latest", "addons": {}},
+           "eks_nodegroups": {"nodegroups": {"gpu": {
+               "instance_types": ["t3.medium"], "min_size": 3, "max_size": 1}}},
+           "elasticache": {"caches": {"prod": {
+               "topology": "sentinel", "engine_version": "7.1", "cache_node_type": "x"}}},
+           "secrets": {"secrets": {"a": {"name": "what?"}}}}
+    result = World().run(bad, check=True)
+    assert sorted(re.findall(r"\[([\w-]+)\]$", result["msg"], re.M)) == [
+        "eks-version-unknown", "gpu-type", "nodegroup-size", "options", "redis-sentinel"]
+    assert "acme-test: secrets.secrets.a.name: what? has other characters" in result["msg"]
 
 
 def test_warnings_are_shown_and_returned_and_waived():

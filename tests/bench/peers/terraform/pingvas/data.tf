@@ -93,6 +93,13 @@ resource "aws_efs_file_system" "models" {
   }
 }
 
+resource "aws_efs_backup_policy" "models" {
+  file_system_id = aws_efs_file_system.models.id
+  backup_policy {
+    status = "ENABLED"
+  }
+}
+
 resource "aws_efs_file_system_policy" "models" {
   file_system_id = aws_efs_file_system.models.id
   policy = jsonencode({

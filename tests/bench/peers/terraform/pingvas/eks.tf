@@ -105,7 +105,7 @@ resource "aws_eks_node_group" "system" {
   node_group_name = "pingvas-shared-system-nodes"
   node_role_arn   = aws_iam_role.service["eks-node"].arn
   subnet_ids      = local.private
-  instance_types  = ["t3.medium"]
+  instance_types  = ["t3.large", "t3a.large"]
   capacity_type   = "SPOT"
   ami_type        = "AL2023_x86_64_STANDARD"
   version         = "1.35"
@@ -117,9 +117,9 @@ resource "aws_eks_node_group" "system" {
   }
 
   scaling_config {
-    min_size     = 2
-    max_size     = 2
-    desired_size = 2
+    min_size     = 3
+    max_size     = 3
+    desired_size = 3
   }
 
   depends_on = [aws_iam_role_policy_attachment.service, aws_eks_addon.first]

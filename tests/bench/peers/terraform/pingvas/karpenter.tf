@@ -79,3 +79,9 @@ resource "aws_cloudwatch_event_target" "karpenter" {
   target_id = "interruption-queue"
   arn       = aws_sqs_queue.karpenter.arn
 }
+
+resource "aws_ec2_tag" "cluster_group" {
+  resource_id = aws_eks_cluster.main.vpc_config[0].cluster_security_group_id
+  key         = "karpenter.sh/discovery"
+  value       = aws_eks_cluster.main.name
+}
