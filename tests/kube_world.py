@@ -100,8 +100,8 @@ class Watched(Cluster):
 class KubeWorld:
     """One set on the shared cluster, with names of its own."""
 
-    def __init__(self):
-        self.kubeconfig = plane()
+    def __init__(self, kubeconfig: str = ""):
+        self.kubeconfig = kubeconfig or plane()
         self.space = f"t{next(NUMBERS)}"
         self.api = Cluster(from_kubeconfig(self.kubeconfig, None, Clock()), read_only=False)
 

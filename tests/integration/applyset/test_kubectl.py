@@ -1,6 +1,6 @@
 # Copyright: groundwork.aws contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""kubectl and we mean the same by an ApplySet (KEP-3659); what runs, runs on the stack's cluster."""
+"""kubectl and we mean the same by an ApplySet (KEP-3659)."""
 from __future__ import annotations
 
 import json
@@ -44,9 +44,8 @@ def kubectl(*words: str, given: str = "") -> str:
 def test_the_id_is_kubectls():
     world = KubeWorld()
     manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"{world.space}-m"}}
-    kubectl("create", "configmap", world.space)
-    kubectl("apply", "--prune", f"--applyset=configmap/{world.space}", "--server-side", "-f", "-",
-            given=yaml.safe_dump(manifest))
+    kubectl("apply", "--prune", f"--applyset=configmap/{world.space}", "--server-side", "-n",
+            "default", "-f", "-", given=yaml.safe_dump(manifest))
     parent = json.loads(kubectl("get", "configmap", world.space, "-o", "json"))
     assert parent["metadata"]["labels"][applyset.ID] == \
         applyset.applyset_id(world.space, "default")
