@@ -111,10 +111,25 @@ def test_endpoint_unreachable():
 
 
 def test_half_a_listing_is_not_absence():
-    world = World()
-    actions(world.run(NETWORK))
-    world.lab.set(faults=[{"match": "ec2.DescribeSubnets", "what": "500", "times": 99}])
-    refused(world, NETWORK, "read Subnet", check=True)
+    """The first page comes, the second does not."""
+    world, session = World(), World.session
+    endpoints = {"network": {**NETWORK["network"], "gateway_endpoints": ["s3", "dynamodb"]}}
+    actions(world.run(endpoints))
+
+    def one_a_page(**options):
+        made = session(world, **options)
+        made.events.register("provide-client-params.ec2.DescribeVpcEndpoints",
+                             lambda params, **_more: {**params, "MaxResults": 1})
+        return made
+
+    world.session = one_a_page
+    assert actions(world.run(endpoints, check=True)) == {}
+    assert world.lab.calls.names.count("ec2.DescribeVpcEndpoints") == 2
+    world.lab.set(faults=[{"match": "ec2.DescribeVpcEndpoints", "nth": 2, "what": "500"}])
+    assert actions(world.run(endpoints, check=True)) == {}  # a read is asked again
+    world.lab.set(faults=[{"match": "ec2.DescribeVpcEndpoints", "nth": 2,
+                           "what": "UnauthorizedOperation"}])
+    refused(world, endpoints, "read VpcEndpoint: UnauthorizedOperation", check=True)
 
 
 def test_same_named_foreign_object_and_its_adoption():

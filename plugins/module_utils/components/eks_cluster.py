@@ -6,7 +6,7 @@ from __future__ import annotations
 from ..types.ec2 import Subnet
 from ..types.eks import (
     LOG_TYPES, MODES, AccessEntry, AccessPolicy, Addon, AddonVersion, Cluster,
-    PodIdentityAssociation, minor,
+    PodIdentityAssociation,
 )
 from ..types.eks_nodes import Nodegroup
 from ..types.iam import OidcProvider, Role, RolePolicyAttachment
@@ -88,7 +88,6 @@ def build(options: dict, stack) -> list:
     """The resources of one cluster."""
     name = cluster_name(options["name"], stack)
     subnets = _subnets(options, stack)
-    _check(options)
     role = _role(stack, options["role"]) if options["role"] else Role(
         key="eks_cluster/role/cluster", role_name=stack.name("role", "eks-cluster"),
         path=f"/groundwork/{stack.id}/",
@@ -135,43 +134,6 @@ def _attachments(stack, role: Role, name: str, policies) -> list:
     return [RolePolicyAttachment(key=f"eks_cluster/role_policy_attachment/{name}-{policy}",
                                  role=role, policy=managed_policy(policy, stack))
             for policy in policies]
-
-
-def _check(options: dict) -> None:
-    """Everything that EKS would refuse and that can be known before."""
-    problems = []
-    old = options["authentication_mode"] == "CONFIG_MAP"
-    if old and options["access_entries"]:
-        problems.append("authentication_mode: access_entries do not work with CONFIG_MAP; "
-                        "use API or API_AND_CONFIG_MAP")
-    if old and not options["bootstrap_cluster_creator_admin_permissions"]:
-        problems.append("bootstrap_cluster_creator_admin_permissions: must be true with "
-                        "authentication_mode CONFIG_MAP, else nobody gets in")
-    for name, given in options["access_entries"].items():
-        if given["type"] != "STANDARD" and (given["kubernetes_groups"] or given["username"]
-                                            or given["policies"]):
-            problems.append(f"access_entries.{name}: type {given['type']} takes no "
-                            "kubernetes_groups, username or policies; leave them out")
-    problems += _addon_problems(options)
-    if problems:
-        raise ValueError("\n".join(problems))
-
-
-def _addon_problems(options: dict) -> list[str]:
-    problems, addons = [], options["addons"]
-    for name, given in addons.items():
-        if given["addon_version"] == "latest" and not options["version"]:
-            problems.append(f"addons.{name}.addon_version: latest of which Kubernetes version? "
-                            "give version, or use default")
-        if given["pod_identity"] and AGENT not in addons:
-            problems.append(f"addons.{name}.pod_identity: nothing hands the role out; "
-                            f"add {AGENT} to addons")
-        if given["pod_identity"] and given["service_account_role"]:
-            problems.append(f"addons.{name}: give pod_identity or service_account_role, not both")
-    version = options["version"]
-    if version and version.count(".") == 1 and AGENT in addons and () < minor(version) < (1, 24):
-        problems.append(f"addons.{AGENT}: needs Kubernetes 1.24 or newer")
-    return problems
 
 
 def _access(options: dict, stack, cluster: Cluster) -> list:

@@ -143,6 +143,43 @@ def creator_admin(see: View):
         yield "eks_cluster.access_entries", "nobody would have access to the cluster"
 
 
+@rule(RULES, "eks-config-map", ERROR, "use API or API_AND_CONFIG_MAP")
+def config_map(see: View):
+    """Access entries, or a creator who is no administrator, with authentication by a ConfigMap"""
+    options = see.part("eks_cluster")
+    if options.get("authentication_mode") == "CONFIG_MAP":
+        if options.get("access_entries"):
+            yield "eks_cluster.authentication_mode", "access_entries do not work with CONFIG_MAP"
+        if options.get("bootstrap_cluster_creator_admin_permissions") is False:
+            yield ("eks_cluster.bootstrap_cluster_creator_admin_permissions",
+                   "with CONFIG_MAP nobody else gets in", "set it to true")
+
+
+@rule(RULES, "eks-entry-type", ERROR, "leave them out, or use type STANDARD")
+def entry_type(see: View):
+    """An access entry of nodes with groups, a user name or policies"""
+    for path, _name, entry in see.each("eks_cluster", "access_entries"):
+        given = [n for n in ("kubernetes_groups", "username", "policies") if entry.get(n)]
+        if entry.get("type") != "STANDARD" and given:
+            yield path, f"type {entry.get('type')} takes no {' or '.join(given)}"
+
+
+@rule(RULES, "addon-version", ERROR, "give eks_cluster.version, or use default")
+def addon_version(see: View):
+    """The latest version of an add-on, without a Kubernetes version to say of which"""
+    for path, _name, addon in see.each("eks_cluster", "addons"):
+        if addon.get("addon_version") == "latest" and not asked(see):
+            yield f"{path}.addon_version", "latest of which Kubernetes version?"
+
+
+@rule(RULES, "addon-role-twice", ERROR, "leave one of them out")
+def addon_role(see: View):
+    """An add-on with a role both ways, by EKS Pod Identity and by service_account_role"""
+    for path, _name, addon in see.each("eks_cluster", "addons"):
+        if addon.get("pod_identity") and addon.get("service_account_role"):
+            yield path, "it has pod_identity and service_account_role"
+
+
 @rule(RULES, "pod-identity-agent", ERROR, "add the add-on eks-pod-identity-agent to "
       "eks_cluster.addons")
 def pod_identity_agent(see: View):
@@ -153,6 +190,8 @@ def pod_identity_agent(see: View):
              and role.get("service_account_identity") == "pod_identity"]
     if see.part("karpenter").get("controller_identity") == "pod_identity":
         wants.append("karpenter.controller_identity")
+    wants += [f"{path}.pod_identity" for path, _name, addon in see.each("eks_cluster", "addons")
+              if addon.get("pod_identity")]
     if addons and "eks-pod-identity-agent" not in addons:
         for path in wants:
             yield path, "EKS Pod Identity needs its agent on the nodes", nearest(
