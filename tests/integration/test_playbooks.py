@@ -223,7 +223,7 @@ def test_secrets_are_shown_nowhere(lab, inventory, tmp_path):
     texts, plan = [], tmp_path / "plan.json"
     for playbook, code, *options in (
             ("plan", 0, "--diff", "-e", f"plan_file={plan}"), ("site", 0, "--diff"),
-            ("site", 0, "--diff"), ("drift", 0), ("site", 2, "-e", "aws_account_id=999988887777")):
+            ("site", 0, "--diff"), ("drift", 0), ("site", 2, "-e", "aws_access_key=LABEXPIRED01")):
         done = lab.run(playbook, "-i", hosts, "-vvvvv", *options)
         assert done.returncode == code, done.stdout[-3000:]
         texts.append(done.stdout + done.stderr)

@@ -48,8 +48,7 @@ class LogGroup(Declared):
 
     def create(self, api):
         super().create(api)
-        partition = api.partition
-        place = f"arn:{partition}:logs:{api.region}:{api.account_id}"
+        place = f"arn:{api.partition}:logs:{api.region}:{api.account_id}"
         return {"logGroupName": self.name, "arn": f"{place}:log-group:{self.name}:*"}
 
     @updates("retention_in_days")
