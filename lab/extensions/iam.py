@@ -191,8 +191,11 @@ DETAILS = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
 
 @amend("iam", "GetAccountAuthorizationDetails")
 def pages(call, result):
-    """moto answers one endless page, in any order, and policies without their names."""
+    """moto answers one endless page, in any order, policies without their names, and roles
+    without their instance profiles, whose tags IAM does not show here."""
     names = {p.arn: p for p in call.backend("iam").managed_policies.values()}
+    for row in result.get("RoleDetailList") or []:
+        row["InstanceProfileList"] = profiles_of(call, row)
     for row in result.get("Policies") or []:
         row.update(PolicyName=names[row["Arn"]].name, PolicyId=names[row["Arn"]].id)
     result["Policies"] = sorted(result.get("Policies") or [], key=lambda row: row["Arn"])
@@ -205,6 +208,16 @@ def pages(call, result):
     result.pop("Marker", None)
     if result["IsTruncated"]:
         result["Marker"] = str(end)
+
+
+def profiles_of(call, role):
+    """The instance profiles of a row of RoleDetailList."""
+    shown = ("RoleName", "RoleId", "Arn", "Path", "CreateDate", "AssumeRolePolicyDocument")
+    return [{"InstanceProfileName": item.name, "InstanceProfileId": item.id, "Arn": item.arn,
+             "Path": item.path, "CreateDate": item.create_date,
+             "Roles": [{name: role[name] for name in shown if name in role}]}
+            for item in call.backend("iam").instance_profiles.values()
+            if role["RoleName"] in {held.name for held in item.roles}]
 
 
 # ---- OIDC providers ---------------------------------------------------------------------------

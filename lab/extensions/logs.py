@@ -2,7 +2,7 @@
 
 from lab import kit
 from lab.errors import Refusal
-from lab.registry import after, amend, guard, handler
+from lab.registry import after, guard, handler
 
 # Source: API_PutRetentionPolicy, retentionInDays
 DAYS = {1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557,
@@ -32,12 +32,25 @@ def note_class(call):
     group(call).log_group_class = call.params.get("logGroupClass") or "STANDARD"
 
 
-@amend("logs", "DescribeLogGroups")
-def show_class(call, result):
-    """API_LogGroup, logGroupClass"""
-    groups = call.backend("logs").groups
-    for row in result.get("logGroups") or []:
-        row["logGroupClass"] = getattr(groups[row["logGroupName"]], "log_group_class", "STANDARD")
+@guard("logs", "DescribeLogGroups")
+def one_filter(call):
+    """API_DescribeLogGroups, logGroupIdentifiers"""
+    others = ("logGroupNamePrefix", "logGroupNamePattern", "logGroupClass", "limit")
+    if call.params.get("logGroupIdentifiers") and any(call.params.get(name) for name in others):
+        raise Refusal("InvalidParameterException", "logGroupIdentifiers cannot be combined with "
+                      "other filters.")
+
+
+@handler("logs", "DescribeLogGroups")
+def describe_groups(call):
+    """moto knows no logGroupIdentifiers."""
+    asked, groups = call.params, call.backend("logs").groups
+    names, prefix = asked.get("logGroupIdentifiers"), asked.get("logGroupNamePrefix") or ""
+    rows = [{**item.to_describe_dict(), "logGroupClass": getattr(
+        item, "log_group_class", "STANDARD")} for name, item in sorted(groups.items())
+        if name.startswith(prefix) and (not names or {name, item.arn} & {*names})]
+    rows, token = kit.page(call, rows, ("limit", 50))
+    return {"logGroups": rows, "nextToken": token}
 
 
 @guard("logs", "TagResource")

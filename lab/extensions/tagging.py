@@ -1,17 +1,22 @@
 """Resource Groups Tagging API over everything the lab holds: API_GetResources, API_GetTagKeys,
-API_GetTagValues. It knows no IAM roles, as the real one does not."""
+API_GetTagValues. It knows neither IAM roles nor Auto Scaling groups, as the real one does not:
+resourcegroupstagging/latest/APIReference/supported-services.html. Other objects of IAM are found
+in us-east-1, where AWS keeps them."""
 
 from lab import inventory, kit
 from lab.registry import handler
 
+UNKNOWN = ("iam.role", "autoscaling.group")
+
 
 def tagged(call):
-    """Everything with tags in this account and region; S3 buckets count where they are asked."""
+    """Everything with tags in this account and region that is not too young to be seen."""
     for kind, item in inventory.everything(call.lab):
-        here = item["region"] in (call.region, "global") and item["account"] == call.account
-        if here and item["tags"] and item["arn"] and not item["gone"]:
-            if not kind.startswith("iam."):
-                yield item
+        home = "us-east-1" if kind.startswith("iam.") else call.region
+        here = item["region"] == call.region or (item["region"], home) == ("global", call.region)
+        if here and item["account"] == call.account and item["tags"] and item["arn"] and not (
+                item["gone"] or kind in UNKNOWN or call.lab.visibility.hidden(call, item["id"])):
+            yield item
 
 
 def matches(item, asked):

@@ -186,16 +186,23 @@ class StackSession(Session):
         if problems:
             raise Refused(problems)
 
+    def scan(self):
+        removes = self.params["state"] == "absent" or self.params["prune"]
+        return Scan(self.api, self.owner, self.resources, removes)
+
     def plan(self):
-        scan = self.scan()
-        alone = len(self.components) == 1
+        scan, alone = self.scan(), len(self.components) == 1
         policy = Policy(prune=self.params["prune"], adopt=tuple(self.params["adopt"]),
                         allow_replace=tuple(self.params["allow_replace"]),
                         allow_data_loss=tuple(self.params["allow_data_loss"]),
                         components=tuple(self.components) if alone else ())
         if self.params["state"] == "absent":
             return destroy(self.resources, scan, concrete(), policy)
-        return plan(self.resources, scan, self._other_types(), policy)
+        found = plan(self.resources, scan, self._other_types(), policy)
+        if found.steps:
+            scan.changing = True
+            found = plan(self.resources, scan, self._other_types(), policy)
+        return found
 
     def _other_types(self) -> list:
         """Types that are read besides the wanted ones: members, and those of what is left over."""

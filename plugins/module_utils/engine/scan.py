@@ -50,15 +50,20 @@ class Listing(Index):
 
 
 class Scan:
-    """One reading of the world, shared by all who ask; `api` is whatever the types talk to."""
+    """One reading of the world, shared by all who ask; `api` is whatever the types talk to.
 
-    def __init__(self, api, owner: str, wanted=()):
+    `removing`: what is not wanted matters as much. `changing`: something is to be created or
+    changed, so that facts which only that needs are asked for.
+    """
+
+    def __init__(self, api, owner: str, wanted=(), removing: bool = False):
         self.api, self.owner, self._wanted = api, owner, list(wanted)
         self._listings, self._locks = {}, {}
+        self.removing, self.changing = removing, False
 
     def again(self) -> "Scan":
         """A fresh reading of the same stack."""
-        return Scan(self.api, self.owner, self._wanted)
+        return Scan(self.api, self.owner, self._wanted, self.removing)
 
     def named(self, cls) -> dict:
         """Name -> wanted object of a type that its first identity field names."""

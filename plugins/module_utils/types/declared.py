@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from ..clients.tags import pairs
-from ..engine.resource import Resource, search
+from ..engine.resource import KEY, Resource, search
 
 
 class Declared(Resource):
@@ -64,3 +64,34 @@ def given(resource) -> set[str]:
 def agrees(resource, tags: dict | None) -> bool:
     """Whether tags from the tagging API, which is late, are those wanted: then no call need ask."""
     return bool(resource and tags and resource.tags and resource.tags.items() <= tags.items())
+
+
+def settled(cls, scan, found: dict, known: dict) -> bool:
+    """Whether what was found, by name, is certainly all that the stack has of a type.
+
+    It is when the tagging API knows (`known`: name -> tags) every wanted object and none that
+    was not found. It is late, and does not know all types: then a list must be asked. So must it
+    be before something is removed, and for members, whose owner has no others.
+    """
+    wanted, keys = {} if scan.removing else scan.keyed(cls), set()
+    for name in found.keys() & known.keys():
+        tags = cls.tags_of(found[name])
+        if agrees(wanted.get(tags.get(KEY)), tags) and not cls.marked(found[name]):
+            keys.add(tags[KEY])
+    return bool(wanted) and wanted.keys() <= keys and known.keys() <= found.keys()
+
+
+def gathered(cls, scan, known: dict, describe, listed) -> list[dict]:
+    """All objects of a type each of which takes a call, with a list only where it is needed.
+
+    `known`: name -> tags, by the tagging API; `describe(name)` is the object or None; `listed()`
+    are the names of all.
+    """
+    def read(names) -> dict:
+        items = zip(names, scan.api.map(describe, names))
+        return {name: item for name, item in items if item}
+
+    found = read(sorted(known, key=str))
+    if not settled(cls, scan, found, known):
+        found.update(read(sorted({*listed()} - known.keys())))
+    return list(found.values())

@@ -9,7 +9,7 @@ import re
 
 from ..engine.errors import NotFound, Refused
 from ..engine.resource import OWNER, Fact, attr, create_only, equal, needs, search, updates
-from .declared import Declared
+from .declared import Declared, gathered
 from .ec2 import SecurityGroup, Subnet
 from .iam import Role, RolePolicyAttachment
 from .kms import Key
@@ -58,23 +58,6 @@ def parsed(text: str):
         return json.loads(text)
     except ValueError:
         return text
-
-
-def children(scan, kind: str, listing: tuple, param: str, member: str = "") -> list[dict]:
-    """What the stack's clusters hold of one kind: a list for each cluster, a call for each object.
-
-    `listing`: (method, JMESPath of the names); no list of EKS tells more than names.
-    """
-    api, pairs = scan.api, []
-    for cluster in scan.of(Cluster).items:
-        if cluster["status"] != "CREATING":
-            found = described(lambda name=cluster["name"]: api.pages(
-                "eks", *listing, clusterName=name))
-            pairs += [(cluster["name"], name) for name in found or ()]
-    describe = getattr(api.eks, f"describe_{kind}") if pairs else None
-    items = api.map(lambda pair: described(lambda: describe(
-        **{"clusterName": pair[0], param: pair[1]})[member or kind]), pairs)
-    return [item for item in items if item]
 
 
 def described(call):
@@ -251,6 +234,36 @@ class Cluster(Eks):
         api.eks.delete_cluster(name=live["name"])
 
 
+class Describing:
+    """How `Child` reads: no list tells more than names, and each object takes a call."""
+
+    @classmethod
+    def fetch(cls, scan):
+        """A call for each object, and a list for each cluster that may hold others."""
+        clusters = [c["name"] for c in scan.of(Cluster).items if c["status"] != "CREATING"]
+        method, param, path = cls.describes
+        late = ((tuple(arn.split("/")[1:3]), tags) for arn, tags in
+                (scan.api.tagged(cls.tagged_as) if cls.tagged_as else {}).items())
+
+        def describe(pair):
+            call = {"clusterName": pair[0], param: pair[1]}
+            return described(lambda: getattr(scan.api.eks, method)(**call)[path])
+
+        def listed():
+            return [(name, member) for name in clusters for member in described(
+                lambda cluster=name: scan.api.pages("eks", *cls.reads, clusterName=cluster)) or ()]
+
+        known = {pair: tags for pair, tags in late if pair[0] in clusters}
+        return gathered(cls, scan, known, describe, listed)
+
+
+class Child(Describing, Eks):
+    """What belongs to a cluster; `reads` lists the names."""
+
+    describes = ()  # (method, parameter that takes a name, member of its answer)
+    tagged_as = ""  # its type in the tagging API, where that may stand in for the list
+
+
 class AddonVersion(Fact):
     """The version of an add-on that EKS offers for a Kubernetes version."""
 
@@ -295,7 +308,7 @@ class AddonVersion(Fact):
         return {"latest": latest, "default": (default or [latest])[0]}
 
 
-class PodIdentityAssociation(Eks):
+class PodIdentityAssociation(Child):
     """The role of a service account, given by the EKS Pod Identity agent."""
 
     cluster: Cluster = create_only("clusterName")
@@ -310,12 +323,8 @@ class PodIdentityAssociation(Eks):
     delete_first = True
     creates = ("create_pod_identity_association", "association")
     outputs = {"id": "associationId", "role": "roleArn"}
-
-    @classmethod
-    def fetch(cls, scan):
-        return children(scan, "pod_identity_association", (
-            "list_pod_identity_associations", "associations[].associationId"), "associationId",
-            "association")
+    reads = ("list_pod_identity_associations", "associations[].associationId")
+    describes = ("describe_pod_identity_association", "associationId", "association")
 
     @updates("role")
     def assign(self, api, live):
@@ -329,7 +338,7 @@ class PodIdentityAssociation(Eks):
                                                 associationId=live["associationId"])
 
 
-class Addon(Eks):
+class Addon(Child):
     """An add-on. DEGRADED (no node has room for its pods) is a state to look at, not to wait in:
     a change is what may heal it. An update that failed may be tried again."""
 
@@ -349,10 +358,8 @@ class Addon(Eks):
     failed, leaving, reason = "status=='CREATE_FAILED'", "status=='DELETING'", "health.issues"
     seconds = {"create": 15, "delete": 5}
     outputs = {"version": "addonVersion", "status": "status"}
-
-    @classmethod
-    def fetch(cls, scan):
-        return children(scan, "addon", ("list_addons", "addons"), "addonName")
+    reads = ("list_addons", "addons")
+    describes, tagged_as = ("describe_addon", "addonName", "addon"), "eks:addon"
 
     def params(self):
         found = super().params()
@@ -375,7 +382,7 @@ class Addon(Eks):
         api.eks.delete_addon(clusterName=live["clusterName"], addonName=live["addonName"])
 
 
-class AccessEntry(Eks):
+class AccessEntry(Child):
     """A principal that the API server lets in. Those without our tags are left alone."""
 
     cluster: Cluster = create_only("clusterName")
@@ -390,12 +397,13 @@ class AccessEntry(Eks):
     creates = ("create_access_entry", "accessEntry")
     outputs = {"principal": "principalArn"}
 
+    reads = ("list_access_entries", "accessEntries")
+    describes = ("describe_access_entry", "principalArn", "accessEntry")
+
     @classmethod
     def fetch(cls, scan):
         modes = {c["accessConfig"]["authenticationMode"] for c in scan.of(Cluster).items}
-        return [] if modes <= {"CONFIG_MAP"} else children(
-            scan, "access_entry", ("list_access_entries", "accessEntries"), "principalArn",
-            "accessEntry")
+        return [] if modes <= {"CONFIG_MAP"} else super().fetch(scan)
 
     @updates("kubernetes_groups", "username")
     def change(self, api, live):

@@ -9,7 +9,7 @@ from ..clients.models import accepted
 from ..engine.errors import Exists, Refused
 from ..engine.resource import KEY, REPLACED, Impact, attr, create_only, equal, updates
 from .ec2 import Subnet
-from .eks import Cluster, Eks, children, minor
+from .eks import Child, Cluster, minor
 from .iam import Role, RolePolicyAttachment
 from .launch_template import LaunchTemplate
 
@@ -54,7 +54,7 @@ def _part(name: str, change: dict) -> dict:
     return {name: change} if change else {}
 
 
-class Nodegroup(Eks):
+class Nodegroup(Child):
     """A managed node group. A replacement is made beside it, under the name with or without -2.
 
     DEGRADED is a state to look at, not to wait in: a change is what may heal it.
@@ -93,10 +93,8 @@ class Nodegroup(Eks):
     outputs = {"name": "nodegroupName", "arn": "nodegroupArn", "status": "status",
                "version": "version", "release_version": "releaseVersion",
                "autoscaling_group": "resources.autoScalingGroups[0].name"}
-
-    @classmethod
-    def fetch(cls, scan):
-        return children(scan, "nodegroup", ("list_nodegroups", "nodegroups"), "nodegroupName")
+    reads = ("list_nodegroups", "nodegroups")
+    describes, tagged_as = ("describe_nodegroup", "nodegroupName", "nodegroup"), "eks:nodegroup"
 
     def params(self):
         found = super().params()

@@ -7,6 +7,7 @@ import json
 
 from ..engine.errors import Failure
 from ..engine.resource import Impact, Resource, attr, create_only, diff, search, updates
+from .declared import Declared
 from .ec2 import SecurityGroup
 from .kms import Key
 from .listed import (
@@ -20,11 +21,17 @@ from .secretsmanager import Secret
 AUTH, REQUIRED = "groundwork:auth", "required"
 
 
+class CacheOffers(Declared):
+    """All versions of Valkey and Redis OSS that ElastiCache offers."""
+
+    service, external = "elasticache", True
+    reads = ("describe_cache_engine_versions", "CacheEngineVersions")
+
+
 class CacheEngineVersion(EngineVersion):
     """A version of Valkey or Redis OSS."""
 
-    service = "elasticache"
-    reads = ("describe_cache_engine_versions", "CacheEngineVersions")
+    offers = CacheOffers
 
 
 class CacheSubnetGroup(SubnetGroup):

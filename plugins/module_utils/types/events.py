@@ -31,7 +31,7 @@ class Rule(Declared):
         api, found, wanted = scan.api, {}, scan.named(cls)
         late = api.tagged("events:rule")
         own = f"{scan.owner}-"
-        for prefix in {own, *(n for n in scan.named(cls) if not n.startswith(own))}:
+        for prefix in {own, *(n for n in wanted if not n.startswith(own))}:
             rules = api.pages("events", "list_rules", "Rules", NamePrefix=prefix)
             found.update({r["Name"]: r for r in rules if prefix == own or r["Name"] == prefix})
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from ..clients.tags import pairs
 from ..engine.errors import NotFound
-from ..engine.resource import attr, create_only, updates
+from ..engine.resource import Resource, attr, create_only, updates
 from . import policies
-from .declared import Declared
+from .declared import Declared, agrees, gathered, settled
 
 SLOW_MIRROR = (r"NoSuchEntity", r"MalformedPolicyDocument Invalid principal")
 # Versions that a policy keeps:
@@ -18,6 +18,24 @@ VERSIONS = 5
 def home(owner: str) -> str:
     """The path under which a stack's IAM objects live: what IAM lists by."""
     return f"/groundwork/{owner}/"
+
+
+class Account(Resource):
+    """Roles with all that hangs on them, and the account's own policies: nobody's own resource."""
+
+    external = True
+
+    @classmethod
+    def fetch(cls, scan):
+        """One paged call; it tells everything but the tags of policies and instance profiles."""
+        return scan.api.pages("iam", "get_account_authorization_details",
+                              "[RoleDetailList, Policies][][]",
+                              Filter=["Role", "LocalManagedPolicy"], MaxItems=1000)
+
+    @classmethod
+    def told(cls, scan, name: str) -> list[dict]:
+        """Those objects that have a member of this name."""
+        return [item for item in scan.of(cls).items if name in item]
 
 
 class ManagedPolicy(Declared):
@@ -37,13 +55,17 @@ class ManagedPolicy(Declared):
     @classmethod
     def fetch(cls, scan):
         """All policies of the account with their documents; the tags of those that may be ours."""
-        found = scan.api.pages("iam", "get_account_authorization_details", "Policies",
-                               Filter=["LocalManagedPolicy"], MaxItems=1000)
-        names = set(scan.named(cls))
-        ours = [p for p in found if p["PolicyName"] in names or p["Path"] == home(scan.owner)]
-        scan.api.map(lambda policy: policy.update(Tags=scan.api.pages(
-            "iam", "list_policy_tags", "Tags", PolicyArn=policy["Arn"])), ours)
-        return found
+        wanted, late = scan.named(cls), scan.api.tagged("iam:policy")
+
+        def tagged(policy):
+            name, arn = policy["PolicyName"], policy["Arn"]
+            if name not in wanted and policy["Path"] != home(scan.owner):
+                return policy
+            tags = pairs(late[arn]) if agrees(wanted.get(name), late.get(arn)) else \
+                scan.api.pages("iam", "list_policy_tags", "Tags", PolicyArn=arn)
+            return {**policy, "Tags": tags}
+
+        return scan.api.map(tagged, Account.told(scan, "PolicyName"))
 
     def create(self, api):
         call = {**self.params(), "PolicyDocument": policies.text(self.policy_document)}
@@ -96,9 +118,8 @@ class Role(Declared):
 
     @classmethod
     def fetch(cls, scan):
-        """All roles with policies, attachments and tags: one paged call for everything."""
-        return scan.api.pages("iam", "get_account_authorization_details", "RoleDetailList",
-                              Filter=["Role"], MaxItems=1000)
+        """All roles with policies, attachments and tags."""
+        return Account.told(scan, "RoleName")
 
     def create(self, api):
         call = {**self.params(), "AssumeRolePolicyDocument": policies.text(self.trust)}
@@ -186,12 +207,18 @@ class InstanceProfile(Declared):
 
     @classmethod
     def fetch(cls, scan):
-        """Profiles under the stack's path and those wanted; no list tells their tags."""
-        api = scan.api
-        names = set(api.pages("iam", "list_instance_profiles",
-                              "InstanceProfiles[].InstanceProfileName",
-                              PathPrefix=home(scan.owner)))
-        found = api.map(lambda name: cls._read(api, name), sorted(names | set(scan.named(cls))))
+        """Profiles with a role, their tags by the tagging API; unless these are all, those under
+        the stack's path and those wanted: no list tells their tags."""
+        api, late = scan.api, scan.api.tagged("iam:instance-profile")
+        late = {arn.split("/")[-1]: tags for arn, tags in late.items()}
+        held = [p for role in scan.of(Role).items for p in role.get("InstanceProfileList", ())]
+        found = {p["InstanceProfileName"]: {**p, "Tags": pairs(late[p["InstanceProfileName"]])}
+                 for p in held if p["InstanceProfileName"] in late}
+        if settled(cls, scan, found, late):
+            return found.values()
+        names = api.pages("iam", "list_instance_profiles", "InstanceProfiles[].InstanceProfileName",
+                          PathPrefix=home(scan.owner))
+        found = api.map(lambda name: cls._read(api, name), sorted({*names, *scan.named(cls)}))
         return [profile for profile in found if profile]
 
     @staticmethod
@@ -241,9 +268,7 @@ class OidcProvider(Declared):
     @classmethod
     def fetch(cls, scan):
         """The providers of EKS clusters of the region: a call for each, no list tells more."""
-        api = scan.api
-        arns = api.pages("iam", "list_open_id_connect_providers",
-                         "OpenIDConnectProviderList[].Arn")
+        api, mark = scan.api, f"oidc.eks.{scan.api.region}."
 
         def read(arn):
             try:
@@ -252,8 +277,13 @@ class OidcProvider(Declared):
                 return None
             return {**found, "Arn": arn}
 
-        found = api.map(read, [a for a in arns if f"oidc.eks.{api.region}." in a])
-        return [provider for provider in found if provider]
+        def listed():
+            arns = api.pages("iam", "list_open_id_connect_providers",
+                             "OpenIDConnectProviderList[].Arn")
+            return [arn for arn in arns if mark in arn]
+
+        late = api.tagged("iam:oidc-provider")
+        return gathered(cls, scan, {a: t for a, t in late.items() if mark in a}, read, listed)
 
     def create(self, api):
         answer = api.iam.create_open_id_connect_provider(**self.params(), **self.tagging())

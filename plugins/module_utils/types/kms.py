@@ -47,7 +47,7 @@ class Key(Declared):
         api, wanted = scan.api, scan.keyed(cls)
         aliases = scan.of(Alias).items
         targets = {a["TargetKeyId"]: a["AliasName"] for a in aliases if "TargetKeyId" in a}
-        names = set(scan.named(Alias))
+        names = scan.named(Alias)
         late = {arn.split("/")[-1]: tags for arn, tags in api.tagged("kms:key").items()}
         ours = {*late, *(key for key, name in targets.items()
                          if name in names or name.startswith(f"alias/{scan.owner}-"))}

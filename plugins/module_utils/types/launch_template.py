@@ -7,6 +7,7 @@ from ..clients.tags import pairs
 from ..engine.resource import (
     Computed, Fact, attr, create_only, diff, needs, resolved, updates,
 )
+from .declared import settled
 from .ec2 import Ec2, SecurityGroup
 from .kms import Key
 
@@ -49,16 +50,19 @@ class LaunchTemplate(Ec2):
 
     @classmethod
     def fetch(cls, scan):
-        """The templates, each with its latest version: one call for all of these."""
-        templates = list(super().fetch(scan))
-        versions = scan.api.pages(
-            "ec2", "describe_launch_template_versions", "LaunchTemplateVersions",
-            Versions=["$Latest"], MaxResults=200) if templates else []
-        latest = {v["LaunchTemplateId"]: v for v in versions}
-        return [{**template, "LatestVersionNumber": version["VersionNumber"],
-                 "LaunchTemplateData": version["LaunchTemplateData"]}
-                for template in templates
-                for version in [latest.get(template["LaunchTemplateId"])] if version]
+        """The latest versions of all templates, in one call; the stack's are those that the
+        tagging API knows or, unless these are certainly all, those that a list by tag tells."""
+        versions = scan.api.pages("ec2", "describe_launch_template_versions",
+                                  "LaunchTemplateVersions", Versions=["$Latest"], MaxResults=200)
+        latest = {v["LaunchTemplateId"]: {**v, "LatestVersionNumber": v["VersionNumber"]}
+                  for v in versions}
+        late = {arn.split("/")[-1]: {"Tags": pairs(tags)} for arn, tags in
+                scan.api.tagged("ec2:launch-template").items()}
+        found = {name: {**latest[name], **late[name]} for name in late if name in latest}
+        if settled(cls, scan, found, late):
+            return found.values()
+        return [{**latest[t["LaunchTemplateId"]], **t} for t in super().fetch(scan)
+                if t["LaunchTemplateId"] in latest]
 
     def data(self) -> dict:
         """LaunchTemplateData."""

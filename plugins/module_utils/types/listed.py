@@ -156,27 +156,26 @@ def new_enough(wanted: str, live: str | None) -> bool:
 
 
 class EngineVersion(Fact):
-    """The version on offer that is nearest to the one asked for, within its major version."""
+    """The version on offer that is nearest to the one asked for, within its major version.
+
+    Nobody asks while nothing is created or changed.
+    """
 
     engine: str = attr("Engine")
     asked: str = attr()  # such as 15.4 (that minor or the next one on offer) or 15 (the newest)
 
-    service, ref = "", "EngineVersion"
-    reads = ()
+    ref = "EngineVersion"
+    offers = None  # the type whose listing tells all versions
 
     @classmethod
     def fetch(cls, scan):
-        """All versions of all engines, or of the only one there is, in one paged call."""
-        return scan.api.pages(cls.service, *cls.reads, **cls.narrow())
-
-    @classmethod
-    def narrow(cls) -> dict:
-        """Parameters of the listing."""
-        return {}
+        return ()
 
     def find(self, scan):
         """Refuses a major version that AWS does not offer."""
-        offered = {item["EngineVersion"]: item for item in scan.of(type(self)).items
+        if not scan.changing:
+            return {}
+        offered = {item["EngineVersion"]: item for item in scan.of(self.offers).items
                    if item["Engine"] == self.engine
                    and re.fullmatch(r"[\d.]+", item["EngineVersion"])}
         versions, asked = sorted(offered, key=number), number(self.asked)

@@ -7,6 +7,8 @@ from ..engine.resource import attr, create_only, updates
 from .declared import Declared, agrees
 from .kms import Key
 
+BATCH = 50  # names a call: API_DescribeLogGroups
+
 
 class LogGroup(Declared):
     """A log group with the days its events are kept."""
@@ -30,10 +32,10 @@ class LogGroup(Declared):
         late = {arn.split(":log-group:")[1]: tags
                 for arn, tags in api.tagged("logs:log-group").items()}
         wanted = scan.named(cls)
-        names = {*wanted, *late}
-        found = [group for name in sorted(names) for group in
-                 api.pages(cls.service, *cls.reads, logGroupNamePrefix=name)
-                 if group["logGroupName"] == name]
+        names = sorted({*wanted, *late})
+        found = [group for start in range(0, len(names), BATCH) for group in
+                 api.pages(cls.service, *cls.reads,
+                           logGroupIdentifiers=names[start:start + BATCH])]
 
         def tags(group):
             name, arn = group["logGroupName"], group["arn"].removesuffix(":*")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from ..engine.resource import Impact, attr, create_only, updates
+from .declared import Declared
 from .ec2 import SecurityGroup
 from .kms import Key
 from .listed import (
@@ -22,15 +23,21 @@ OLD = ("MasterUsername", "ManageMasterUserPassword", "MasterUserSecretKmsKeyId",
 OLDER = ("Engine", "EngineVersion")
 
 
-class DbEngineVersion(EngineVersion):
-    """A version of Aurora PostgreSQL."""
+class DbOffers(Declared):
+    """All versions of Aurora PostgreSQL that RDS offers."""
 
-    service = "rds"
+    service, external = "rds", True
     reads = ("describe_db_engine_versions", "DBEngineVersions")
 
     @classmethod
-    def narrow(cls):
+    def narrow(cls, api):
         return {"Engine": "aurora-postgresql"}
+
+
+class DbEngineVersion(EngineVersion):
+    """A version of Aurora PostgreSQL."""
+
+    offers = DbOffers
 
 
 class DbSubnetGroup(SubnetGroup):

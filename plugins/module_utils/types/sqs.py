@@ -6,7 +6,7 @@ from __future__ import annotations
 from ..engine.errors import NotFound
 from ..engine.resource import attr, create_only, updates
 from . import policies
-from .declared import Declared
+from .declared import Declared, agrees
 from .kms import Key
 
 
@@ -34,18 +34,27 @@ class Queue(Declared):
     @classmethod
     def fetch(cls, scan):
         """Queues by the stack's prefix and by wanted name, each with its attributes and tags."""
-        api, urls, own = scan.api, set(), f"{scan.owner}-"
-        for prefix in {own, *(n for n in scan.named(cls) if not n.startswith(own))}:
+        api, urls, own, wanted = scan.api, set(), f"{scan.owner}-", scan.named(cls)
+        late = {arn.split(":")[-1]: tags for arn, tags in api.tagged("sqs").items()}
+        for prefix in {own, *(n for n in wanted if not n.startswith(own))}:
             found = api.pages("sqs", "list_queues", "QueueUrls", QueueNamePrefix=prefix,
                               MaxResults=1000)
             urls |= {u for u in found if prefix == own or u.split("/")[-1] == prefix}
-        return [queue for queue in api.map(lambda u: cls._read(api, u), sorted(urls)) if queue]
+
+        def read(url):
+            name = url.split("/")[-1]
+            tags = late.get(name) if agrees(wanted.get(name), late.get(name)) else None
+            return cls._read(api, url, tags)
+
+        return [queue for queue in api.map(read, sorted(urls)) if queue]
 
     @staticmethod
-    def _read(api, url: str) -> dict | None:
+    def _read(api, url: str, tags: dict | None = None) -> dict | None:
+        """A queue with its attributes, and its tags unless they are given."""
         try:
             answer = api.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
-            tags = api.sqs.list_queue_tags(QueueUrl=url).get("Tags", {})
+            if tags is None:
+                tags = api.sqs.list_queue_tags(QueueUrl=url).get("Tags", {})
         except NotFound:  # it is listed for a minute after its removal
             return None
         return {**answer["Attributes"], "QueueUrl": url, "QueueName": url.split("/")[-1],
