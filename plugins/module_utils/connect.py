@@ -12,6 +12,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws
 
 from .clients.aws import Aws
 from .clients.errors import boto
+from .clients.models import quicken
 from .engine.errors import Refused
 from .engine.wait import Clock
 
@@ -26,6 +27,7 @@ def connect(module, clock: Clock) -> Aws:
         session = boto3.session.Session(
             profile_name=options.pop("profile_name", None),
             **{k: options.pop(k) for k in list(options) if k.startswith("aws_")})
+        quicken(session)
     except boto.BotoCoreError as error:
         raise Refused([f"credentials: {error}"]) from None
     more = {"config": _config(config)} if config else {}

@@ -36,7 +36,7 @@ COMMON = dict(
     **validate.OPTIONS,
     plan_file=dict(type="path"),
 )
-UNLISTED = ("role", "managed_policy", "instance_profile", "oidc_provider")  # no tagging API for IAM
+UNLISTED = ("role", "managed_policy", "instance_profile", "oidc_provider")  # IAM is in no region
 TYPES = __name__.rpartition(".")[0] + ".types."
 
 
