@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import json
 
+from . import calls
 from .measure import ROOT, Command
 from .stage import ACCOUNT, AMAZON, STACK, TERRAFORM, Stage
-from .table import above, at_most, faster
+from .table import above, faster
 
 OURS, EMPTY, PLAN, APPLY = "groundwork.aws", "empty play", "terraform plan", "terraform apply"
 LATENCY = 100  # ms added to each call in the work of that name
@@ -90,12 +91,15 @@ def pingvas_noop(stage: Stage):
         differences(stage, "Terraform", TERRAFORM)
         commands.append(stage.tf(work, "plan", "-detailed-exitcode"))
     found = stage.measure(commands)
-    calls = found[OURS].median("calls")
-    row = at_most(f"{title}: API calls a resource", calls / resources, 0.5, "calls", calls=calls)
+    stage.run(ours)
+    count = stage.lab.calls()["count"]
+    row = calls.row(title, count, resources)
     if work:
-        row.peer = f"{PLAN} {found[PLAN].median('calls') / work.resources():.2f} calls " \
-                   f"({work.resources()} resources)"
+        theirs, made = found[PLAN].median("calls"), work.resources()
+        row.peer = f"{PLAN} {theirs / made:.2f} calls ({theirs:.0f} for {made} resources)"
+        row.ratio = f"{sum(count.values()) / made:.2f} calls for each of Terraform's {made}"
         yield faster(title, found[OURS], found[PLAN], 4)
+    stage.note(calls.arithmetic(count, resources))
     yield row
 
 

@@ -3,8 +3,11 @@
 """Which calls a plan needs, and that it is the same whatever the tagging API knows."""
 from __future__ import annotations
 
+import re
+
 import pytest
-from tests.world import REGION, World, actions, cases, changed
+from tests.bench import calls
+from tests.world import REGION, World, actions, cases, changed, stack
 
 from lab.extensions import tagging
 
@@ -47,3 +50,14 @@ def test_a_profile_that_lost_its_role_is_drift():
     client.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=name)
     assert actions(world.run(OPTIONS)) == {"karpenter/instance_profile/node": "update"}
     assert actions(world.run(OPTIONS)) == {}
+
+
+def test_a_whole_stack_asks_each_list_once():
+    world, options = World(), stack("pingvas-shared")
+    assert not world.run(options)["failed"]
+    again, count = world.run(options), world.lab.calls.count
+    assert not again["changed"]
+    single = [n for n in count if any(re.match(p, n) for p, _what in calls.SINGLE)]
+    assert {count[name] for name in count.keys() - single} == {1}
+    assert sum(calls.shares(count).values()) == sum(count[name] for name in single)
+    assert sum(count.values()) <= 73
