@@ -1,6 +1,6 @@
 # Copyright: groundwork.aws contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the calls of a plan are for: docs/decisions/calls_a_resource.md says why there are so many."""
+"""What the calls of a plan are for; docs/decisions/calls_a_resource.md says why so many."""
 from __future__ import annotations
 
 import re
