@@ -103,10 +103,11 @@ class World:
         self.lab.attach(session)
         return session
 
-    def run(self, options: dict, check: bool = False, **params) -> dict:
+    def run(self, options: dict, check: bool = False, alone: str = "", **params) -> dict:
         """What the module returns; `failed` is True when it called fail_json.
 
-        `options` are components with their options, or a whole stack as `stack()` returns it.
+        `options` are components with their options, or a whole stack as `stack()` returns it;
+        `alone` is the component whose own module is meant, else it is the stack's.
         """
         if "components" in options:
             params = {**{k: v for k, v in options.items() if k != "components"}, **params}
@@ -119,9 +120,11 @@ class World:
         assert not validated.error_messages, validated.error_messages
         module = Module(validated.validated_parameters, check, True)
         self.lab.calls.clear()
+        components = {alone: COMPONENTS[alone]} if alone else COMPONENTS
+        options = {alone: options[alone]} if alone else options
         try:
             with patched(self):
-                run.execute(module, COMPONENTS, copy.deepcopy(options))
+                run.execute(module, components, copy.deepcopy(options))
         except Ended as ended:
             return dict(ended.result, failed=ended.failed)
         raise AssertionError("neither exit_json nor fail_json was called")

@@ -211,8 +211,12 @@ class StackSession(Session):
             {r.kind for r in self.resources if isinstance(r, Lookup)}
         keys = {r.key for r in self.resources}
         tagged = (tags.get(KEY, "") for tags in self.api.tagged("").values())
-        strays = {key.split("/")[1] for key in tagged if key and key not in keys}
+        strays = {key.split("/")[1] for key in tagged
+                  if key.split("/")[0] in self.components and key not in keys}
+        made = {part for component in self.components.values() for part in vars(component).values()
+                if isinstance(part, type)}
+        others = [kinds[k] for k in sorted(strays & kinds.keys())] + \
+            [kinds[k] for k in UNLISTED if kinds.get(k) in made]
         members = [c for c in kinds.values()
-                   if c.member_of and field_types(c)[c.member_of] & wanted]
-        unlisted = [kinds[k] for k in UNLISTED if k in kinds and len(self.components) > 1]
-        return [*members, *unlisted, *(kinds[s] for s in sorted(strays) if s in kinds)]
+                   if c.member_of and field_types(c)[c.member_of] & {*wanted, *others}]
+        return [*members, *others]

@@ -158,8 +158,7 @@ class Survey:
         if not isinstance(wanted, Lookup):
             return ""
         close = difflib.get_close_matches(wanted.key, self.scan.of(wanted.kind).owned, 1, 0.8)
-        return f"; did you mean {close[0]}?" if close else \
-            f"; converge {wanted.key.split('/')[0]} first"
+        return f"; did you mean {close[0]}?" if close else "; converge its component first"
 
     def unclaimed(self):
         """(removal, parent) of every object of the stack that is not a wanted one."""
@@ -183,7 +182,8 @@ class Survey:
             if kind in field_types(cls)[cls.member_of] \
                     and canonical(search(of or kind.ref, parent)) == parent_id:
                 names = [cls.read(n, live) for n in cls.identity if n != cls.member_of]
-                names = [str(n) for n in names if n is not None] or [str(search(cls.ref, live))]
+                names = [str(n) for n in names if n is not None] or \
+                    [str(search(cls.ref, live)) if cls.ref else parent_id]
                 component, *_type, name = key.split("/")
                 return f"{component}/{kind_of(cls)}/{name}:{'/'.join(names)}", parent
         return None, None

@@ -283,7 +283,7 @@ def test_lookups_that_find_nothing_are_refused_together(world):
     image = made(toys.Host, HOST, net=nets[0], image=toys.Image(key="fact/image/x", name="x"))
     assert refusal(world, cluster, image).splitlines() == [
         f"plan toy/cluster/a: toy/net/aa is needed and not there; did you mean {NET}?",
-        "plan toy/cluster/a: other/net/b is needed and not there; converge other first",
+        "plan toy/cluster/a: other/net/b is needed and not there; converge its component first",
         f"plan {HOST}: fact/image/x is needed and not there"]
 
 

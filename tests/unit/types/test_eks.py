@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime
 
+import pytest
 from tests.world import ACCOUNT, World, actions
 
 NETWORK = {"network": {"cidr_block": "10.0.0.0/16",
@@ -41,3 +42,26 @@ def test_a_role_of_the_same_run_is_waited_for():
     world.lab.set(role_delay_ms=300)
     assert actions(world.run(options))["eks_cluster/access_entry/admins"] == "create"
     assert world.writes().count("eks.CreateAccessEntry") > 1
+
+
+@pytest.mark.parametrize("alone", ["eks_cluster", ""])
+def test_an_oidc_provider_that_is_switched_off_is_left_over_and_pruned(alone):
+    world, options = World(), {**NETWORK, "eks_cluster": {**BARE, "oidc_provider": True}}
+    provider = "eks_cluster/oidc_provider/main"
+    assert provider in actions(world.run(options))
+    options["eks_cluster"]["oidc_provider"] = False
+    found = world.run(options, alone=alone)
+    assert (found["left_over"], found["changed"]) == ([provider], False)
+    assert actions(world.run(options, alone=alone, prune=True)) == {provider: "delete"}
+    assert not world.run(options, alone=alone)["left_over"]
+
+
+def test_what_flow_logs_leave_behind_is_left_over():
+    world, options = World(), {"network": {**NETWORK["network"], "flow_logs": {}}}
+    actions(world.run(options, alone="network"))
+    found = world.run(NETWORK, alone="network")
+    assert set(found["left_over"]) == {
+        f"network/{name}" for name in ("role/flow-logs", "role_policy/flow-logs:write-logs",
+                                       "flow_log/main", "log_group/flow-logs")}
+    actions(world.run(NETWORK, alone="network", prune=True))
+    assert not world.run(NETWORK, alone="network")["left_over"]
