@@ -72,6 +72,7 @@ class World:
     def __init__(self, **settings):
         self.lab = Lab(settings)
         self.before = self.objects()
+        self.asked = collections.defaultdict(list)  # "eks.CreateAddon" -> parameters of each call
 
     def objects(self) -> set:
         """(kind, id) of everything in the account, from the emulator's own data."""
@@ -101,7 +102,16 @@ class World:
         session = boto3.session.Session(**options)
         session._session.register_component("data_loader", LOADER)
         self.lab.attach(session)
+        session.events.register("provide-client-params", self._note)
         return session
+
+    def _note(self, params, model, **_more):
+        self.asked[f"{model.service_model.service_name}.{model.name}"].append(params)
+
+    def client(self, service: str):
+        """A client of somebody else in the account."""
+        return self.session(aws_access_key_id=f"LAB0{ACCOUNT}", aws_secret_access_key="x",
+                            region_name=REGION).client(service)
 
     def run(self, options: dict, check: bool = False, alone: str = "", **params) -> dict:
         """What the module returns; `failed` is True when it called fail_json.
@@ -120,6 +130,7 @@ class World:
         assert not validated.error_messages, validated.error_messages
         module = Module(validated.validated_parameters, check, True)
         self.lab.calls.clear()
+        self.asked.clear()
         components = {alone: COMPONENTS[alone]} if alone else COMPONENTS
         options = {alone: options[alone]} if alone else options
         try:

@@ -134,11 +134,11 @@ def test_half_a_listing_is_not_absence():
 
 def test_same_named_foreign_object_and_its_adoption():
     world = World()
-    iam = world.session(aws_access_key_id=f"LAB0{ACCOUNT}", aws_secret_access_key="x",
-                        region_name="us-east-1").client("iam")
-    iam.create_role(RoleName=ROLE, Path=f"/groundwork/{STACK}/", AssumeRolePolicyDocument="""
-        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
-         "Principal": {"Service": "ec2.amazonaws.com"}}]}""")
+    trust = {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "sts:AssumeRole",
+         "Principal": {"Service": "ec2.amazonaws.com"}}]}
+    world.client("iam").create_role(RoleName=ROLE, Path=f"/groundwork/{STACK}/",
+                                    AssumeRolePolicyDocument=json.dumps(trust))
     refused(world, FLOW_LOGS, f"{ROLE} exists and belongs to nobody known here",
             "adopt: [network/role/flow-logs]")
     assert actions(world.run(FLOW_LOGS, adopt=["network/role/flow-logs"]))[

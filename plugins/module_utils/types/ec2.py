@@ -429,6 +429,7 @@ class FlowLog(Ec2):
     max_aggregation_interval: int = create_only("MaxAggregationInterval")
 
     kind, ref = "vpc-flow-log", "FlowLogId"
+    delete_first = True  # AWS takes no second one with the same destination
     reads = ("describe_flow_logs", "FlowLogs")
     patience = (r"Unable to assume given IAM role", r"Access error")
 

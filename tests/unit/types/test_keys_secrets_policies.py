@@ -19,16 +19,11 @@ LOGIN = {"secrets": {"secrets": {"login": {"generate_secret_string": {
 KEYS = {"kms_keys": {"keys": {"data": {"description": "Data"}}}}
 
 
-def client(world, name):
-    return world.session(aws_access_key_id="LAB0123456789012", aws_secret_access_key="x",
-                         region_name=REGION).client(name)
-
-
 def test_value_is_made_by_aws_and_shown_nowhere():
     world = World()
     results = [world.run(LOGIN, check=True), world.run(LOGIN), world.run(LOGIN)]
     assert "secretsmanager.GetRandomPassword" not in world.lab.calls.names
-    value = json.loads(client(world, "secretsmanager").get_secret_value(
+    value = json.loads(world.client("secretsmanager").get_secret_value(
         SecretId="acme-test/login")["SecretString"])
     assert value["username"] == "app" and len(value["password"]) == 40
     assert not any(value["password"] in json.dumps(r, default=str) for r in results)
@@ -37,20 +32,20 @@ def test_value_is_made_by_aws_and_shown_nowhere():
 def test_secret_is_taken_back_with_its_value():
     world = World()
     world.run(TOKEN)
-    before = client(world, "secretsmanager").get_secret_value(SecretId="acme-test/token")
+    before = world.client("secretsmanager").get_secret_value(SecretId="acme-test/token")
     kept = world.run(TOKEN, **GONE)
     assert kept["failed"] and "allow_data_loss" in kept["msg"]
     assert not world.run(TOKEN, **GONE, allow_data_loss=["secrets/secret/token"])["failed"]
     changed = {"secrets": {"secrets": {"token": {"description": "The same token"}}}}
     assert actions(world.run(changed)) == {"secrets/secret/token": "create"}
-    after = client(world, "secretsmanager").get_secret_value(SecretId="acme-test/token")
+    after = world.client("secretsmanager").get_secret_value(SecretId="acme-test/token")
     assert after["SecretString"] == before["SecretString"]
     assert not world.run(changed)["changed"]
 
 
 def test_foreign_secret_of_the_name_is_refused():
     world = World()
-    client(world, "secretsmanager").create_secret(Name="acme-test/token", SecretString="theirs")
+    world.client("secretsmanager").create_secret(Name="acme-test/token", SecretString="theirs")
     result = world.run(TOKEN)
     assert result["failed"] and "adopt" in result["msg"] and not world.writes()
 
@@ -78,7 +73,7 @@ def test_policy_keeps_five_versions():
                      "Resource": f"arn:aws:s3:::acme-{number}/*"}
         options = {"iam_roles": {"policies": {"data": {"statements": [statement]}}}}
         assert not world.run(options)["failed"]
-    iam = client(world, "iam")
+    iam = world.client("iam")
     arn = world.run(options)["outputs"]["iam_roles/managed_policy/data"]["arn"]
     versions = iam.list_policy_versions(PolicyArn=arn)["Versions"]
     assert sorted(v["VersionId"] for v in versions) == ["v4", "v5", "v6", "v7", "v8"]
