@@ -64,3 +64,6 @@ def test_one_change(case, change):
     assert actions(made) == actions(plan)
     assert actions(world.run(options)) == {}
     assert not world.writes()
+    if plan["left_over"]:
+        actions(world.run(options, prune=True, allow_data_loss=plan["left_over"]))
+        assert not world.run(options)["left_over"]
