@@ -27,7 +27,8 @@ KEY = {"kms_keys": {"keys": {"data": {"deletion_protection": False}}}}
 SECRET = {"secrets": {"secrets": {"token": {"deletion_protection": False}}}}
 REGISTRY = {"ecr_repositories": {"repositories": {"api": {}}}}
 BUCKET = {"s3_buckets": {"buckets": {"logs": {}}}}
-FILES = {"network": NETWORK, "efs": {"file_systems": {"models": {"mount_targets": {"subnets": []}}}}}
+FILES = {"network": NETWORK,
+         "efs": {"file_systems": {"models": {"mount_targets": {"subnets": []}}}}}
 TOKEN = ["secrets", "secrets", "token"]
 HOW = [*TOKEN, "generate_secret_string"]
 GONE = dict(state="absent", confirm_destroy="acme-test")
@@ -47,9 +48,10 @@ def told(world: World, call: str, path: str):
 MADE = [
     ({"iam_roles": {"roles": {"app": SERVICE}}}, ["iam_roles", "roles", "app", "description"],
      "Of the app", "iam.CreateRole", "Description"),
-    (EKS, ["eks_cluster", "bootstrap_cluster_creator_admin_permissions"], False, "eks.CreateCluster",
-     "accessConfig.bootstrapClusterCreatorAdminPermissions"),
-    (EKS, ["eks_cluster", "bootstrap_self_managed_addons"], True, "eks.CreateCluster", "bootstrapSelfManagedAddons"),
+    (EKS, ["eks_cluster", "bootstrap_cluster_creator_admin_permissions"], False,
+     "eks.CreateCluster", "accessConfig.bootstrapClusterCreatorAdminPermissions"),
+    (EKS, ["eks_cluster", "bootstrap_self_managed_addons"], True, "eks.CreateCluster",
+     "bootstrapSelfManagedAddons"),
     (EKS, ["eks_cluster", "addons", "kube-proxy", "resolve_conflicts"], "NONE",
      "eks.CreateAddon", "resolveConflicts"),
     (NODES, ["eks_nodegroups", "nodegroups", "cpu", "desired_size"], 3, "eks.CreateNodegroup",
