@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import difflib
 
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 
@@ -57,3 +58,21 @@ def _known(path: str, given: dict, spec: dict) -> tuple[dict, list]:
             problems += [text for _item, found in pairs for text in found]
         known[name] = value
     return known, problems
+
+
+class Module(AnsibleModule):
+    """A module that words what is wrong with its options as a stack does, all of it at once."""
+
+    def __init__(self, name: str, spec: dict, named: dict | None = None, **rules):
+        self._checks = name, spec, named
+        super().__init__(spec, supports_check_mode=True, **rules)
+        self._checks = None
+
+    def fail_json(self, msg, **result):
+        """While Ansible checks the options, its first complaint becomes every problem."""
+        if self._checks:
+            name, spec, named = self._checks
+            given = {k: v for k, v in self.params.items() if v is not None}
+            result["problems"] = checked(name, given, spec, named)[1] or [msg]
+            msg = "\n".join(result["problems"])
+        super().fail_json(msg=msg, **result)

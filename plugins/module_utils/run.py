@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import difflib
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
 
 from .clients.lease import Bucket, Lease
@@ -17,7 +17,7 @@ from .engine.scan import Scan
 from .engine.wait import Clock
 from . import report, validate
 from .connect import boto3, connect, guard_account
-from .options import checked, nearest
+from .options import Module, checked, nearest
 from .session import Session, carry_out
 
 COMMON = dict(
@@ -40,28 +40,10 @@ UNLISTED = ("role", "managed_policy", "instance_profile", "oidc_provider")  # IA
 TYPES = __name__.rpartition(".")[0] + ".types."
 
 
-class Module(AnsibleModule):
-    """A module that words what is wrong with its options as a stack does, all of it at once."""
-
-    def __init__(self, name: str, spec: dict, named: dict | None = None):
-        spec = {**aws_argument_spec(), **spec}
-        self._checks = name, spec, named
-        super().__init__(spec, supports_check_mode=True)
-        self._checks = None
-
-    def fail_json(self, msg, **result):
-        """While Ansible checks the options, its first complaint becomes every problem."""
-        if self._checks:
-            name, spec, named = self._checks
-            given = {k: v for k, v in self.params.items() if v is not None}
-            result["problems"] = checked(name, given, spec, named)[1] or [msg]
-            msg = "\n".join(result["problems"])
-        super().fail_json(msg=msg, **result)
-
-
 def component_module(name: str, component) -> None:
     """main() of the module of one component."""
-    module = Module(name, {**COMMON, **component.SPEC}, getattr(component, "NAMED", None))
+    module = Module(name, {**aws_argument_spec(), **COMMON, **component.SPEC},
+                    getattr(component, "NAMED", None))
     given = {option: module.params[option] for option in component.SPEC}
     execute(module, {name: component}, {name: {k: v for k, v in given.items() if v is not None}})
 
@@ -70,7 +52,7 @@ def stack_module(components: dict) -> None:
     """main() of the module that converges all components of a stack in one graph."""
     parts = dict(components=dict(type="dict", required=True),
                  variables=dict(type="list", elements="str", default=[]))
-    module = Module("stack", {**COMMON, **parts})
+    module = Module("stack", {**aws_argument_spec(), **COMMON, **parts})
     given = module.params["components"]
     problems = [f"{name}: unknown component{nearest(name, components)}"
                 for name in given if name not in components]
@@ -101,7 +83,7 @@ def concrete(cls=Resource) -> list:
 def info_module(_components: dict) -> None:
     """main() of the module that tells what a stack has; the components bring the types."""
     spec = {name: COMMON[name] for name in ("product", "environment", "aws_account_id")}
-    module = Module("stack_info", spec)
+    module = Module("stack_info", {**aws_argument_spec(), **spec})
     try:
         api = connect(module, Clock())
         problems = guard_account(api, module.params["aws_account_id"])

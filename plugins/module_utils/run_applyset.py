@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import missing_required_lib
 from ansible.module_utils.common.parameters import env_fallback
 
 from .clients.kubeconfig import from_kubeconfig, yaml
@@ -17,6 +17,7 @@ from .engine.errors import Failure, NotFound, Refused
 from .engine.plan import Policy, destroy, plan
 from .engine.resource import jmespath
 from .engine.wait import Clock
+from .options import Module
 from .session import Session, carry_out
 from .types.applyset import Parent
 from .types.compare import masked_given
@@ -67,8 +68,7 @@ HOME = "~/.kube/config"
 
 def applyset_module() -> None:
     """main() of the module."""
-    module = AnsibleModule(SPEC, supports_check_mode=True,
-                           required_together=[("product", "environment")])
+    module = Module("k8s_applyset", SPEC, required_together=[("product", "environment")])
     for found, library in ((jmespath, "jmespath"), (urllib3, "urllib3"), (yaml, "PyYAML")):
         if found is None:
             module.fail_json(msg=missing_required_lib(library))
