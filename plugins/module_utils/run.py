@@ -12,13 +12,14 @@ from .clients.lease import Bucket, Lease
 from .components.context import Stack
 from .engine.errors import Failure, Refused
 from .engine.plan import Policy, destroy, kind_of, plan
-from .engine.resource import KEY, Lookup, Resource, field_types, jmespath
+from .engine.resource import KEY, Lookup, field_types, jmespath
 from .engine.scan import Scan
 from .engine.wait import Clock
 from . import report, validate
 from .connect import boto3, connect, guard_account
 from .options import Module, checked, nearest
 from .session import Session, carry_out
+from .types.declared import Declared
 
 COMMON = dict(
     product=dict(type="str", required=True),
@@ -72,7 +73,7 @@ def execute(module: AnsibleModule, components: dict, given: dict) -> None:
     carry_out(module, lambda: StackSession(module, components, given))
 
 
-def concrete(cls=Resource) -> list:
+def concrete(cls=Declared) -> list:
     """All types of this collection that are loaded and have objects in AWS."""
     below = [c for sub in cls.__subclasses__() for c in concrete(sub)]
     own = not cls.external and (getattr(cls, "reads", ()) or "fetch" in vars(cls)) \
