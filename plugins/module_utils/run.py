@@ -10,6 +10,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argu
 
 from .clients.lease import Bucket, Lease
 from .components.context import Stack
+from .components.tags import checked_tags, with_tags
 from .engine.errors import Failure, Refused
 from .engine.plan import Policy, destroy, kind_of, plan
 from .engine.resource import KEY, Lookup, field_types, jmespath
@@ -117,26 +118,42 @@ class StackSession(Session):
                      account, self.params["stack_tags"], self.api.partition)
 
     def _build(self, given: dict) -> list:
-        """The resources of all components, or every problem with their options at once."""
-        problems, options = [], {}
-        for name, values in given.items():
-            component = self.components[name]
-            options[name], found = checked(name, values, component.SPEC,
-                                           getattr(component, "NAMED", None))
-            problems += found
-        if problems:
+        """The resources of all components, or every problem with their options at once.
+
+        A removal needs no good options: it goes by what is found, and without what cannot be
+        built of them its protections hold.
+        """
+        absent, problems = self.params["state"] == "absent", self._options(given)
+        if problems and not absent:
             raise Refused(problems)
-        self.stack.options = options
-        refused, resources = self.validator.options(options), []
-        for name in (n for n in self.components if n in options):
+        refused, resources = self.validator.options(self.stack.options), []
+        for name in (n for n in self.components if n in self.stack.options):
             try:
-                resources += self.stack.add(name, self.components[name].build(options[name],
-                                                                              self.stack))
+                resources += self.stack.add(name, self.components[name].build(
+                    self.stack.options[name], self.stack))
             except (ValueError, LookupError, TypeError) as error:
-                refused += self.validator.unbuilt(name, error)
+                if not absent:
+                    refused += self.validator.unbuilt(name, error)
+                elif isinstance(error, ValueError):
+                    problems += [f"{name}: {line}" for line in str(error).splitlines()]
         if refused:
             raise Refused(refused)
+        for problem in problems:
+            self.module.warn(f"{problem} (the removal goes by what is found)")
         return resources
+
+    def _options(self, given: dict) -> list[str]:
+        """Takes over the tags and options that are good; returns the problems with the rest."""
+        self.stack.tags, problems = checked_tags("stack_tags", self.stack.tags)
+        for name, values in given.items():
+            component = self.components[name]
+            options, found = checked(name, values, component.SPEC,
+                                     getattr(component, "NAMED", None))
+            options, wrong = with_tags(name, options)
+            if not found + wrong:
+                self.stack.options[name] = options
+            problems += found + wrong
+        return problems
 
     def converge(self):
         services = (getattr(type(r), "service", "") for r in self.resources)

@@ -5,9 +5,7 @@ from __future__ import annotations
 
 from ..engine.resource import KEY, OWNER, Lookup, Resource, canonical
 from ..types.kms import Key
-
-NAME_FIELDS = ("name", "group_name", "role_name", "policy_name", "instance_profile_name", "bucket",
-               "queue_name", "cluster_name", "nodegroup_name")
+from .tags import too_many
 
 
 class Stack:
@@ -60,6 +58,7 @@ class Stack:
         for resource in resources:
             if resource.tags_path and not resource.external:
                 resource.tags = {**self.tags_for(component, resource), **resource.tags}
+                problems += too_many(f"tags of {resource.key}", resource.tags)
             self.resources.setdefault(resource.key, resource)
             same = {n: getattr(getattr(resource, n), "key", getattr(resource, n))
                     for n in resource.identity if not resource.external}
@@ -76,11 +75,11 @@ class Stack:
     def tags_for(self, component: str, resource: Resource) -> dict:
         """The tags that every object carries, under those of the stack and of the object."""
         _component, kind, identifier = resource.key.split("/", maxsplit=2)
-        given = (getattr(resource, field, None) for field in NAME_FIELDS)
-        name = next((n for n in given if isinstance(n, str)), None)
+        name = getattr(resource, resource.identity[0]) if resource.identity else None
         return {"Project": self.product, "Environment": self.environment,
                 "ManagedBy": "groundwork.aws", "Component": component,
-                "Name": name or self.name(kind.replace("_", "-"), identifier),
+                "Name": name if name and isinstance(name, str) else
+                self.name(kind.replace("_", "-"), identifier),
                 **self.tags, OWNER: self.id, KEY: resource.key}
 
     def use(self, cls, key: str) -> Resource:

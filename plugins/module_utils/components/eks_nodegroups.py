@@ -118,7 +118,7 @@ def _group(name: str, given: dict, stack, shared: dict) -> list:
     desired, update = given["desired_size"], given["update_config"] or {}
     group = Nodegroup(
         key=f"eks_nodegroups/nodegroup/{name}", nodegroup_name=full_name,
-        tags=_texts(given["tags"]), subnets=_subnets(given, stack), launch_template=template,
+        tags={"Name": full_name, **given["tags"]}, subnets=_subnets(given, stack), launch_template=template,
         launch_template_version=template.version(), ami_type=ami_type,
         version=given["version"] or _version(shared["cluster"]),
         desired_size=given["min_size"] if desired is None else desired,
@@ -150,7 +150,7 @@ def _template(name: str, full_name: str, given: dict, stack, cluster, ami_type: 
         throughput=given["volume_throughput"] or (GP3["throughput"] if gp3 else None),
         volume_kms_key=stack.kms_key(key) if key else "", http_tokens="required",
         http_put_response_hop_limit=given["http_put_response_hop_limit"],
-        security_groups=groups, tags={"Name": full_name, **_texts(given["tags"])})
+        security_groups=groups, tags={"Name": full_name, **given["tags"]})
     tags = {**stack.tags_for("eks_nodegroups", template), **template.tags}
     template.instance_tags = _texts({k: v for k, v in tags.items() if k != KEY})
     return template
