@@ -118,8 +118,8 @@ def _group(name: str, given: dict, stack, shared: dict) -> list:
     desired, update = given["desired_size"], given["update_config"] or {}
     group = Nodegroup(
         key=f"eks_nodegroups/nodegroup/{name}", nodegroup_name=full_name,
-        tags={"Name": full_name, **given["tags"]}, subnets=_subnets(given, stack), launch_template=template,
-        launch_template_version=template.version(), ami_type=ami_type,
+        tags={"Name": full_name, **given["tags"]}, subnets=_subnets(given, stack),
+        launch_template=template, launch_template_version=template.version(), ami_type=ami_type,
         version=given["version"] or _version(shared["cluster"]),
         desired_size=given["min_size"] if desired is None else desired,
         labels=_texts(given["labels"]), taints=[
