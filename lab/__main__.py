@@ -1,4 +1,4 @@
-"""python -m lab start|stop|status|reset|calls|settings|faults|inventory"""
+"""python -m lab start|stop|status|reset|calls|settings|faults|inventory|clusters"""
 
 import argparse
 import json
@@ -55,7 +55,8 @@ def show(method, path):
 
 VERBS = {"start": start, "stop": stop, "status": status, "reset": show("POST", "reset"),
          "calls": show("GET", "calls?log=0"), "settings": show("GET", "settings"),
-         "faults": show("GET", "faults"), "inventory": show("GET", "inventory")}
+         "faults": show("GET", "faults"), "inventory": show("GET", "inventory"),
+         "clusters": show("GET", "clusters")}
 
 
 def serve(launcher, options):

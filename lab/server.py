@@ -154,4 +154,6 @@ def control(lab, method, name, query, body):
                      "writes": lab.plan.write_calls}
     if name == "inventory" and method == "GET":
         return 200, lab.inventory(query.get("account"), query.get("region"))
+    if name == "clusters" and method == "GET":
+        return 200, lab.fleet.tell()
     return 404, {"error": f"no {method} {CONTROL}{name}"}

@@ -14,6 +14,7 @@ from lab.kube import policies
 from lab.kube.tokens import TokenError, read
 
 AWS_AUTH = "/api/v1/namespaces/kube-system/configmaps/aws-auth"
+NODE_GROUPS = ["system:bootstrappers", "system:nodes"]
 ENTRIES, CONFIG_MAP = {"API", "API_AND_CONFIG_MAP"}, {"CONFIG_MAP", "API_AND_CONFIG_MAP"}
 
 
@@ -98,6 +99,30 @@ def rows(data, key, field):
         return []
     return [{**row, "arn": row[field]} for row in found
             if isinstance(row, dict) and isinstance(row.get(field), str)]
+
+
+def enroll(api, role):
+    """EKS itself names the role of a managed node group in aws-auth, in mode CONFIG_MAP."""
+    found = api.find(AWS_AUTH)
+    if found is None:
+        api.post(AWS_AUTH.rsplit("/", 1)[0], {"metadata": {"name": "aws-auth"}})
+    known = rows((found or {}).get("data") or {}, "mapRoles", "rolearn")
+    if without_path(role) not in [row["arn"] for row in known]:
+        write(api, [*known, {"rolearn": without_path(role), "groups": NODE_GROUPS,
+                             "username": "system:node:{{EC2PrivateDNSName}}"}])
+
+
+def dismiss(api, role):
+    """With its last group the role leaves. Source: userguide/delete-managed-node-group.html."""
+    found = api.find(AWS_AUTH)
+    known = rows((found or {}).get("data") or {}, "mapRoles", "rolearn")
+    if found:
+        write(api, [row for row in known if row["arn"] != without_path(role)])
+
+
+def write(api, known):
+    plain = [{key: value for key, value in row.items() if key != "arn"} for row in known]
+    api.patch(AWS_AUTH, {"data": {"mapRoles": yaml.safe_dump(plain)}})
 
 
 def without_path(arn):

@@ -73,7 +73,7 @@ def create_nodegroup(call):
     group.update(_groups=node_groups(cluster, template), _interfaces=[],
                  _template_data=(template or {}).get("data") or {})
     make_asg(call, cluster, group, subnets)
-    job = eks_nodes.begin(call, cluster, group, "scale", group["scalingConfig"]["desiredSize"])
+    job = eks_nodes.begin(call, cluster, group, "create")
     if job is None:
         stand_in(call, group, subnets)
     call.lab.later("eks.nodegroup.create", lambda: become_active(call, cluster, group),

@@ -14,6 +14,7 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 from lab import kit
 from lab.extensions import autoscaling
 from lab.extensions import eks_shared as eks
+from lab.extensions.eks_callers import dismiss, enroll
 from lab.extensions.eks_kubernetes import Job, PodsStayed, plane_of
 from lab.kube import drain
 from lab.kube.machines import Machine, labels_of, node, taint
@@ -41,6 +42,12 @@ class Nodes:
         self.patience = call.lab.settings.eviction_seconds
 
     # ---- what is asked of it ------------------------------------------------------------------
+
+    def create(self):
+        """The first nodes of the group, which must be known to the cluster."""
+        if self.by_config_map():
+            enroll(self.api, self.group["nodeRole"])
+        self.scale(self.group["scalingConfig"]["desiredSize"])
 
     def scale(self, size):
         """Come to the desired size: by joining nodes, or draining those of the fullest zone."""
@@ -71,6 +78,14 @@ class Nodes:
     def clear(self):
         """The group goes: pods that stay are killed with their instance after some minutes."""
         self.retire(list(self.machines), force=True)
+        with self.call.lab.lock:
+            groups = eks.members(self.call, "nodegroup", self.cluster["name"]).values()
+            last = [group["nodeRole"] for group in groups].count(self.group["nodeRole"]) == 1
+        if last and self.by_config_map():
+            dismiss(self.api, self.group["nodeRole"])
+
+    def by_config_map(self):
+        return self.cluster["accessConfig"]["authenticationMode"] == "CONFIG_MAP"
 
     def renew(self, version, force):
         """Replace every node by one of that version, `maxUnavailable` at a time."""

@@ -1,5 +1,6 @@
 """One control plane: its folder, its certificates, its processes, from start to stop."""
 
+import ipaddress
 import json
 import secrets
 import shutil
@@ -42,7 +43,7 @@ class Cluster:
         self.webhooks, self.stages = webhooks, STAGES
         self.children, self.lock, self.stopped = {}, threading.Lock(), False
         self.ready = threading.Event()
-        self.error = self.api = None
+        self.error = self.api = self.door = None
         self.tokens = {name: secrets.token_urlsafe(32) for name in parts.LOGINS}
 
     # ---- what callers need ------------------------------------------------------------------
@@ -82,12 +83,16 @@ class Cluster:
         self._launch({"apiserver": parts.FIRST["apiserver"]})
         self._await("the API server", lambda: self.api.get("/readyz"))
 
-    def stop(self):
+    def end(self):
+        """Nothing runs any more; the logs stay."""
         with self.lock:
             self.stopped = True
         self._stop_parts()
-        if hasattr(self, "door"):
+        if self.door:
             self.door.close()
+
+    def stop(self):
+        self.end()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # ---- how it starts ----------------------------------------------------------------------
@@ -98,7 +103,7 @@ class Cluster:
         authority, signer, self.door = Authority(), Signer(), Door()
         self.authority = authority.pem.decode()
         self.issuer = f"https://localhost:{self.door.port}{self.options.issuer_path}"
-        first_address = self.options.service_cidr.rsplit(".", 1)[0] + ".1"
+        first_address = str(ipaddress.ip_network(self.options.service_cidr)[1])
         certificate, key = authority.serve(
             "localhost", "127.0.0.1", "kubernetes", "kubernetes.default",
             "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", first_address)

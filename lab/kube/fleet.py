@@ -56,6 +56,15 @@ class Fleet:
     def get(self, key):
         return self.clusters.get(key)
 
+    def tell(self):
+        """What runs, and how to get in as its administrator."""
+        return [{"account": account, "region": region, "name": name,
+                 "ready": cluster.ready.is_set(),
+                 "error": cluster.error and str(cluster.error),
+                 "endpoint": cluster.endpoint if cluster.ready.is_set() else None,
+                 "kubeconfig": str(cluster.kubeconfig)}
+                for (account, region, name), cluster in list(self.clusters.items())]
+
     def stop(self, key):
         cluster = self.clusters.pop(key, None)
         if cluster:
@@ -74,4 +83,4 @@ def run(cluster):
     try:
         cluster.start()
     except Exception:
-        cluster.stop()
+        cluster.end()

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import ssl
+import subprocess
 import time
 import urllib.request
 from pathlib import Path
@@ -203,8 +204,14 @@ def children_of(pid):
     return found
 
 
+def kubectl(programs, kubeconfig, *arguments):
+    done = subprocess.run([programs["control"], "kubectl", "--kubeconfig", kubeconfig, *arguments],
+                          check=True, capture_output=True, text=True)
+    return done.stdout
+
+
 @pytest.mark.parametrize("how", ["stop", "kill", "reset"])
-def test_nothing_outlives_the_lab(tmp_path, how):
+def test_nothing_outlives_the_lab(programs, tmp_path, how):
     launcher = Launcher(tmp_path / "state")
     state = launcher.start(settings={"kubernetes": True})
 
@@ -217,6 +224,9 @@ def test_nothing_outlives_the_lab(tmp_path, how):
     client("eks").create_cluster(name="live", roleArn=role, resourcesVpcConfig={
         "subnetIds": [names["subnet_a"], names["subnet_b"]]})
     soon(lambda: client("eks").describe_cluster(name="live")["cluster"]["status"] == "ACTIVE", 90)
+    cluster, = launcher.ask("GET", "clusters")
+    assert (cluster["name"], cluster["ready"], cluster["error"]) == ("live", True, None)
+    assert kubectl(programs, cluster["kubeconfig"], "auth", "whoami").startswith("ATTRIBUTE")
     children = children_of(state["pid"])
     assert len(children) == 5
     if how == "kill":
@@ -238,4 +248,8 @@ def test_a_start_that_fails_is_told(programs, tmp_path):
     cluster = soon(lambda: world.describe("bad")["status"] != "CREATING" and world.describe("bad"))
     assert cluster["status"] == "FAILED"
     assert "ended with 3: no such flag" in cluster["health"]["issues"][0]["message"]
+    assert (world.plane("bad").folder / "etcd.log").exists()
+    world("eks").delete_cluster(name="bad")
+    world("eks").list_clusters()
+    assert world.plane("bad") is None
     world.lab.close()

@@ -185,6 +185,21 @@ def test_aws_auth(world, mapped):
     assert status(world.core("mapped", stranger).list_node) == 401
 
 
+def test_the_role_of_nodes_comes_and_goes_in_aws_auth(world, mapped):
+    def roles():
+        found = world.core("mapped").read_namespaced_config_map("aws-auth", "kube-system")
+        return [row["rolearn"].split("/")[-1] for row in yaml.safe_load(found.data["mapRoles"])]
+
+    names = {"clusterName": "mapped", "nodegroupName": "n"}
+    world("eks").create_nodegroup(**names, nodeRole=world.names["node_role"],
+                                  subnets=world.subnets())
+    soon(lambda: world("eks").describe_nodegroup(**names)["nodegroup"]["status"] == "ACTIVE")
+    assert roles() == ["mapped", "n"]
+    world("eks").delete_nodegroup(**names)
+    world("eks").get_waiter("nodegroup_deleted").wait(**names, WaiterConfig={"Delay": 1})
+    assert roles() == ["mapped"]
+
+
 def test_an_entry_goes_before_aws_auth(world, mapped):
     world("eks").update_cluster_config(
         name="mapped", accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
