@@ -8,11 +8,12 @@ import os
 from ansible.module_utils.basic import missing_required_lib
 from ansible.module_utils.common.parameters import env_fallback
 
+from .clients.helm import Helm
 from .clients.kubeconfig import from_kubeconfig, yaml
 from .clients.kube_lease import LeaseObject
 from .clients.kubernetes import Cluster, Nowhere, urllib3
 from .clients.lease import Lease
-from .components.applyset import build, link
+from .components.applyset import RELEASE, build, link
 from .engine.errors import Failure, NotFound, Refused
 from .engine.plan import Policy, destroy, plan
 from .engine.resource import jmespath
@@ -20,7 +21,7 @@ from .engine.wait import Clock
 from .options import Module
 from .session import Session, carry_out
 from .types.applyset import Parent
-from .types.compare import masked_given
+from .types.compare import SECRET, masked_given
 from .types.kubernetes import Kinds
 
 # Those of amazon.aws: its own code brings boto3 along, which a kubeconfig does not need.
@@ -46,6 +47,8 @@ SPEC = dict(
     name=dict(type="str", required=True),
     namespace=dict(type="str", default="default"),
     objects=dict(type="list", elements="dict", default=[], no_log=True),
+    releases=dict(type="list", elements="dict", default=[], options=RELEASE),
+    helm_binary=dict(type="path", default="helm"),
     product=dict(type="str"),
     environment=dict(type="str"),
     aws_account_id=dict(type="str"),
@@ -77,12 +80,14 @@ def applyset_module() -> None:
 
 def execute(module) -> None:
     """Plans, and unless in check mode carries out, what the set wants."""
-    objects = module.params["objects"]
+    objects, releases = module.params["objects"], module.params["releases"]
     # What a Secret holds goes no further than the requests; the rest of the objects may be seen.
     module.params["objects"] = [masked_given(o) for o in objects]
+    module.params["releases"] = [{**r, "secret_values": {n: SECRET for n in r["secret_values"]}}
+                                 for r in releases]
     module.no_log_values = {str(module.params[n]) for n in ("secret_key", "session_token")
                             if module.params.get(n)}
-    carry_out(module, lambda: SetSession(module, objects, Clock()))
+    carry_out(module, lambda: SetSession(module, objects, releases, Clock()))
 
 
 def reach(module, clock: Clock) -> Cluster | Nowhere:
@@ -115,10 +120,19 @@ def reach(module, clock: Clock) -> Cluster | Nowhere:
     return Nowhere(f"EKS cluster {name}", clock)
 
 
+def _own_version(chart: str) -> str | None:
+    """The version that a chart on this machine says it has."""
+    try:
+        with open(os.path.join(chart, "Chart.yaml"), encoding="utf-8") as file:
+            return yaml.safe_load(file)["version"]
+    except (OSError, KeyError, TypeError, yaml.YAMLError):
+        return None
+
+
 class SetSession(Session):
     """One run of the module for one set."""
 
-    def __init__(self, module, objects: list, clock: Clock):
+    def __init__(self, module, objects: list, releases: list, clock: Clock):
         super().__init__(module, clock)
         self.api = reach(module, clock)
         name = self.params["name"]
@@ -130,15 +144,18 @@ class SetSession(Session):
         self.owner = self.parent.id
         self.name = self.api.connection.name
         self.kinds = Kinds(self.api, self.parent, self.params["timeout"] or 0)
-        self.resources = self._build(objects) if self.present else [self.parent]
+        if isinstance(self.api, Cluster):
+            self.api.helm = Helm(self.api, self.params["helm_binary"])
+        releases = [{**r, "version": r["version"] or _own_version(r["chart"])} for r in releases]
+        self.resources = self._build(objects, releases) if self.present else [self.parent]
 
     @property
     def present(self) -> bool:
         return self.params["state"] == "present"
 
-    def _build(self, objects: list, strict: bool = True) -> list:
+    def _build(self, objects: list, releases=(), strict: bool = True) -> list:
         try:
-            return build(objects, self.parent, self.kinds, strict=strict)
+            return build(objects, self.parent, self.kinds, releases, strict)
         except ValueError as error:
             raise Refused(str(error).splitlines()) from None
 
@@ -146,6 +163,7 @@ class SetSession(Session):
         """The kinds that the set has had members of."""
         found = [k for live in scan.of(Parent).items for k in live["kinds"]]
         types = [self.kinds.of_group_kind(k) for k in found]
+        types += [self.kinds.release] if "Secret" in found else []  # releases are kept in them
         return [cls for cls in types if cls]
 
     def plan(self):
@@ -156,7 +174,7 @@ class SetSession(Session):
         types = self._types(scan)
         if not self.present:
             return self._removal(scan, types, policy)
-        link(self.kinds.known.values())
+        link([*self.kinds.known.values(), self.kinds.release])
         problems = []
         try:
             current = plan(self.resources, scan, [Parent, *types], policy)
@@ -169,9 +187,10 @@ class SetSession(Session):
 
     def _removal(self, scan, types: list, policy: Policy):
         """Of all that carries the set's label, in the order that its own references give."""
-        members = [item for cls in types for item in cls.members(self.api, self.owner)]
+        members = [item for cls in types if cls is not self.kinds.release
+                   for item in cls.members(self.api, self.owner)]
         scan._wanted[:] = self.resources = self._build(members, strict=False)
-        link(self.kinds.known.values())
+        link([*self.kinds.known.values(), self.kinds.release])
         return destroy(self.resources, scan, [Parent, *types], policy)
 
     def _rejected(self) -> list[str]:
@@ -222,7 +241,7 @@ class SetSession(Session):
         if not self.present or not live or any(o.state != "done" for o in outcomes.values()):
             return
         left = [c.resource for c in current.left_over]
-        kinds = {*self.parent.kinds, *(r.group_kind for r in left)}
+        kinds = {*self.parent.kinds, *(r.listed_as for r in left)}
         spaces = {*self.parent.namespaces, *(c.live["metadata"].get("namespace", "")
                                              for c in current.left_over)}
         found = next(iter(self.scan().of(Parent).items), None)

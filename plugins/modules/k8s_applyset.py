@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: k8s_applyset
-short_description: A named set of Kubernetes objects, in one graph
+short_description: A named set of Kubernetes objects and Helm releases, in one graph
 version_added: 0.2.0
 description:
-  - Plans and converges a set of objects of a cluster by server-side apply with the field manager
-    C(groundwork). All are one graph in one process. An object comes after its namespace, its
+  - Plans and converges objects of a cluster, by server-side apply with the field manager
+    C(groundwork), and Helm releases. All are one graph in one process. An object comes after its namespace, its
     definition, what its pods name, and what the annotation C(config.kubernetes.io/depends-on)
     names. What a webhook guards comes after the webhook answers.
   - The difference that the plan shows is the answer of the server's own dry run.
@@ -37,6 +37,59 @@ options:
     type: list
     elements: dict
     default: []
+  releases:
+    description:
+      - Helm releases, installed and upgraded by the C(helm) program. A failed upgrade is rolled
+        back. A release that a dead run has left pending is taken up again.
+      - What is there is read from Helm's own Secrets; where nothing differs C(helm) is not run.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the release.
+        type: str
+        required: true
+      namespace:
+        description: Its namespace. Put it into O(objects), or have it there before.
+        type: str
+        default: default
+      chart:
+        description:
+          - Name of the chart in O(releases[].repo), an address such as
+            C(oci://registry.example.com/charts/web), or a folder on this machine.
+        type: str
+        required: true
+      repo:
+        description: Address of the chart's repository.
+        type: str
+      version:
+        description:
+          - Exact version of the chart. Only for a folder it may be left out, then it is what the
+            folder's C(Chart.yaml) says. A change of the folder without another version is not seen.
+        type: str
+      values:
+        description: Values for the chart, on top of its own.
+        type: dict
+        default: {}
+      secret_values:
+        description: More values, on top of those, which are in no plan, difference, result or log.
+        type: dict
+        default: {}
+      needs:
+        description:
+          - Names of releases of the set that must be there before. It comes after the settings,
+            accounts, secrets, classes and definitions of the set by itself.
+        type: list
+        elements: str
+        default: []
+      timeout:
+        description: Seconds that an installation or upgrade may take. Default is 300.
+        type: int
+  helm_binary:
+    description: The C(helm) program, version 3.14 or newer. Needed only when a release changes.
+    type: path
+    default: helm
   product:
     description:
       - The product of the stack whose EKS cluster is meant, with O(environment). The token is made
@@ -134,7 +187,7 @@ attributes:
 notes:
   - The key of an object is C(SET/KIND/NAMESPACE:NAME), or C(SET/KIND/NAME) for what is in no
     namespace. Kinds of other groups than Kubernetes' own have the group behind them, such as
-    C(nodepool.karpenter.sh).
+    C(nodepool.karpenter.sh). That of a release is C(SET/release/NAMESPACE:NAME).
 """
 
 EXAMPLES = r"""
@@ -150,6 +203,24 @@ EXAMPLES = r"""
         kind: ConfigMap
         metadata: {name: settings, namespace: api}
         data: {level: info}
+
+- name: Converge a release with what it needs
+  groundwork.aws.k8s_applyset:
+    name: web
+    kubeconfig: kubeconfig
+    objects:
+      - apiVersion: v1
+        kind: Namespace
+        metadata: {name: web}
+    releases:
+      - name: web
+        namespace: web
+        chart: web
+        repo: https://charts.example.com
+        version: 1.2.3
+        values: {replicas: 2}
+        secret_values: {password: "{{ web_password | default('unset') }}"}
+  check_mode: true
 
 - name: Show what the templates of a role would change on the stack's cluster
   groundwork.aws.k8s_applyset:
@@ -186,7 +257,7 @@ plan:
   type: list
   elements: dict
   contains:
-    key: {description: Key of the object., type: str}
+    key: {description: Key of the object or release., type: str}
     type: {description: Its kind., type: str}
     action: {description: "One of create, update, replace, delete, keep.", type: str}
     impact:

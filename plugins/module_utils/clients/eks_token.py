@@ -7,6 +7,8 @@ https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-manage
 from __future__ import annotations
 
 import base64
+import json
+import os
 import ssl
 
 try:
@@ -44,4 +46,19 @@ def from_eks(aws, description: dict) -> Connection:
     authority = base64.b64decode(description["certificateAuthority"]["data"]).decode()
     return Connection(server=description["endpoint"], name=f"EKS cluster {name}",
                       context=ssl.create_default_context(cadata=authority),
-                      headers=lambda: {"Authorization": f"Bearer {token()}"})
+                      headers=lambda: {"Authorization": f"Bearer {token()}"},
+                      kubeconfig=lambda folder: (_written(folder, description, token()), ""))
+
+
+def _written(folder: str, description: dict, token: str) -> str:
+    """A kubeconfig for a program that needs one; nobody else may read it."""
+    authority = description["certificateAuthority"]["data"]
+    config = {"apiVersion": "v1", "kind": "Config", "current-context": "eks",
+              "clusters": [{"name": "eks", "cluster": {
+                  "server": description["endpoint"], "certificate-authority-data": authority}}],
+              "users": [{"name": "eks", "user": {"token": token}}],
+              "contexts": [{"name": "eks", "context": {"cluster": "eks", "user": "eks"}}]}
+    path = os.path.join(folder, "kubeconfig")
+    with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+        json.dump(config, file)
+    return path

@@ -60,7 +60,8 @@ def from_kubeconfig(path: str, context: str | None, clock) -> Connection:
     return Connection(
         server=cluster["server"], name=f"context {wanted}", proxy=cluster.get("proxy-url") or "",
         context=_context(cluster, {**user, **given()}, folder), options=options,
-        headers=lambda: _headers({**user, **given()}, folder))
+        headers=lambda: _headers({**user, **given()}, folder),
+        kubeconfig=lambda _folder: (os.path.abspath(path), wanted))
 
 
 def _read(path: str) -> dict:

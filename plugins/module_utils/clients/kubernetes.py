@@ -92,6 +92,7 @@ class Connection:
     name: str = ""  # for people
     proxy: str = ""
     options: dict = dataclasses.field(default_factory=dict)  # of the pool
+    kubeconfig: object = None  # (folder for it) -> (path, context), for other programs
 
 
 def told(answer: dict) -> str:
@@ -134,6 +135,7 @@ class Cluster:
         self.connection, self.read_only = connection, read_only
         self.clock = clock or Clock()
         self.calls = collections.Counter()  # "read" and "write" -> requests
+        self.helm = None  # the program, where a set has releases
         # What the types remember between two readings, by key:
         self.made = set()  # made in this run
         self.predicted = {}  # (fingerprint of the live object, what an apply would make of it)
@@ -152,6 +154,11 @@ class Cluster:
     def counts(self) -> dict:
         """Requests so far: {"reads": n, "writes": n}."""
         return {"reads": self.calls["read"], "writes": self.calls["write"]}
+
+    def count(self, reads: bool) -> None:
+        """Notes one request."""
+        with self._lock:
+            self.calls["read" if reads else "write"] += 1
 
     def call(self, method: str, path: str, body=None, query: dict | None = None,
              headers: dict | None = None) -> tuple[int, dict]:
@@ -173,8 +180,7 @@ class Cluster:
         raise AssertionError("unreachable")
 
     def _once(self, method, url, data, headers, operation, reads) -> tuple[int, dict]:
-        with self._lock:
-            self.calls["read" if reads else "write"] += 1
+        self.count(reads)
         try:
             answer = self._pool.request(method, url, body=data, headers={
                 "Accept": "application/json", "User-Agent": "groundwork.aws",

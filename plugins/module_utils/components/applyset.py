@@ -8,51 +8,23 @@ import typing
 
 from ..engine.resource import KEY, OWNER, search
 from ..types.applyset import PART_OF, Parent
-from ..types.compare import hidden, labelled
+from ..types.compare import hidden, labelled, veil
 from ..types.kubernetes import Kinds, group_kind, group_version, place
-
-DEPENDS_ON = "config.kubernetes.io/depends-on"
-RBAC = "rbac.authorization.k8s.io"
-ADMISSION = "admissionregistration.k8s.io"
-CRD = "CustomResourceDefinition.apiextensions.k8s.io"
-EACH = "[containers, initContainers, ephemeralContainers][][]"
-# What a pod's specification names: (JMESPath of names, kind of what is named).
-IN_PODS = (
-    ("serviceAccountName", "ServiceAccount"),
-    ("priorityClassName", "PriorityClass.scheduling.k8s.io"),
-    ("runtimeClassName", "RuntimeClass.node.k8s.io"),
-    ("imagePullSecrets[].name", "Secret"),
-    ("volumes[].secret.secretName", "Secret"),
-    ("volumes[].projected.sources[].secret.name", "Secret"),
-    (f"{EACH}.envFrom[].secretRef.name", "Secret"),
-    (f"{EACH}.env[].valueFrom.secretKeyRef.name", "Secret"),
-    ("volumes[].configMap.name", "ConfigMap"),
-    ("volumes[].projected.sources[].configMap.name", "ConfigMap"),
-    (f"{EACH}.envFrom[].configMapRef.name", "ConfigMap"),
-    (f"{EACH}.env[].valueFrom.configMapKeyRef.name", "ConfigMap"),
-    ("volumes[].persistentVolumeClaim.claimName", "PersistentVolumeClaim"),
-    ("resourceClaims[].resourceClaimTemplateName", "ResourceClaimTemplate.resource.k8s.io"),
+from .references import (
+    BINDINGS, CALLS, CRD, DEPENDS_ON, GRANTED, IN_PODS, NAMED, RULES,
 )
-# What other kinds name.
-NAMED = {
-    f"RoleBinding.{RBAC}": (("[roleRef][?kind=='Role'].name", f"Role.{RBAC}"),
-                            ("[roleRef][?kind=='ClusterRole'].name", f"ClusterRole.{RBAC}")),
-    f"ClusterRoleBinding.{RBAC}": (("roleRef.name", f"ClusterRole.{RBAC}"),),
-    "PersistentVolumeClaim": (("spec.storageClassName", "StorageClass.storage.k8s.io"),),
-    "PersistentVolume": (("spec.storageClassName", "StorageClass.storage.k8s.io"),),
-    "Ingress.networking.k8s.io": (("spec.ingressClassName", "IngressClass.networking.k8s.io"),),
-    "StatefulSet.apps": (("spec.serviceName", "Service"),),
-}
-# What rules over the pods of a namespace, so that no pod may come before it.
-RULES = ("ResourceQuota", "LimitRange", "NetworkPolicy.networking.k8s.io")
-BINDINGS = (f"RoleBinding.{RBAC}", f"ClusterRoleBinding.{RBAC}")
-# Kinds that make the server itself call a service, and where they name it.
-CALLS = {
-    f"ValidatingWebhookConfiguration.{ADMISSION}": "webhooks[].clientConfig.service",
-    f"MutatingWebhookConfiguration.{ADMISSION}": "webhooks[].clientConfig.service",
-    "APIService.apiregistration.k8s.io": "[spec.service]",
-    CRD: "[spec.conversion.webhook.clientConfig.service]",
-}
+
+RELEASE = dict(
+    name=dict(type="str", required=True),
+    namespace=dict(type="str", default="default"),
+    chart=dict(type="str", required=True),
+    repo=dict(type="str"),
+    version=dict(type="str"),
+    values=dict(type="dict", default={}),
+    secret_values=dict(type="dict", default={}, no_log=True),
+    needs=dict(type="list", elements="str", default=[]),
+    timeout=dict(type="int"),
+)
 
 
 def build(manifests, parent: Parent, kinds: Kinds, releases=(),
@@ -66,15 +38,19 @@ def build(manifests, parent: Parent, kinds: Kinds, releases=(),
             resources.append(_resource(path, manifest, parent, kinds, scopes))
         except ValueError as error:
             problems.append(str(error))
-    members = [*resources, *releases]
+    charts = [_release(given, parent, kinds) for given in releases]
+    members = [*resources, *charts]
     problems += _twice(members)
-    graph = Graph(resources, releases)
+    problems += [f"releases[{i}]: version is missing; pin the one of {r['chart']} that is meant"
+                 for i, r in enumerate(releases) if not r["version"]]
+    graph = Graph(resources, charts)
+    problems += graph.after({r.key: given["needs"] for r, given in zip(charts, releases)})
     problems += graph.problems if strict else []
     if problems:
         raise ValueError("\n".join(problems))
     for resource in members:
         resource.needs = [parent, *graph.edges[resource.key].values()]
-    parent.kinds = sorted({r.group_kind for r in members})
+    parent.kinds = sorted({r.listed_as for r in members})
     parent.namespaces = sorted({r.namespace for r in members} - {"", parent.namespace})
     return [parent, *members]
 
@@ -132,6 +108,15 @@ def _resource(path: str, manifest: dict, parent: Parent, kinds: Kinds, scopes: d
     return cls(key=key, place=place(meta), manifest=manifest, tags={OWNER: parent.id, KEY: key})
 
 
+def _release(given: dict, parent: Parent, kinds: Kinds):
+    """One release without its edges."""
+    cls, where = kinds.release, f"{given['namespace']}/{given['name']}"
+    key = f"{parent.name}/release/{where.replace('/', ':')}"
+    same = {name: given[name] for name in ("chart", "repo", "version", "values", "timeout")}
+    return cls(key=key, place=where, tags={OWNER: parent.id, KEY: key},
+               secret_values=veil(given["secret_values"]) or None, **same)
+
+
 def _twice(members) -> list[str]:
     seen, found = set(), []
     for resource in members:
@@ -154,6 +139,9 @@ class Graph:
             self._of(resource)
         for release in releases:
             self.add(release, self.index.get(("Namespace", release.namespace)))
+            for (kind, where), resource in self.index.items():
+                if kind in GRANTED and where.split("/")[0] in (release.namespace, where):
+                    self.add(release, resource)
         for resource in resources:
             self._guards(resource)
 
@@ -161,6 +149,16 @@ class Graph:
         """One edge, if there is something to depend on."""
         if other is not None and other is not resource:
             self.edges[resource.key][other.key] = other
+
+    def after(self, needs: dict) -> list[str]:
+        """Edges between releases, by their names; a problem for each that is not there."""
+        named, problems = {r.name: r for r in self.releases}, []
+        for release in self.releases:
+            for name in needs[release.key]:
+                self.add(release, named.get(name))
+                problems += [] if name in named else [
+                    f"{release.key}: needs {name}, which is no release of the set"]
+        return problems
 
     def _of(self, resource) -> None:
         manifest, space = resource.manifest, resource.manifest["metadata"].get("namespace")
@@ -280,7 +278,10 @@ def link(classes) -> None:
     pods = [kind for _path, kind in IN_PODS] + [*RULES, *BINDINGS, "Service"]
     for kind, cls in known.items():
         names = ["Namespace", CRD, *(k for _path, k in NAMED.get(kind, ()))]
-        names += pods if cls.pods else []
-        names += [k for k, c in known.items() if c.pods or k == "Service"] if kind in CALLS else []
+        workloads = [k for k, c in known.items() if getattr(c, "pods", "") or k == "Service"]
+        names += pods if kind in workloads and kind != "Service" else []
+        names += workloads if kind in CALLS else []
+        names += GRANTED if kind == "HelmRelease" else ()
+        names += ["HelmRelease"] if "." in cls.group and not cls.group.endswith(".k8s.io") else []
         others = [known[n] for n in dict.fromkeys(names) if n in known and n != kind]
         cls.__annotations__["needs"] = typing.Union[tuple([Parent, *others])]

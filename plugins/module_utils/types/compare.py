@@ -39,6 +39,22 @@ class Hidden:
         return self
 
 
+def veil(value):
+    """A structure whose plain values are all hidden."""
+    if isinstance(value, dict):
+        return {k: veil(v) for k, v in value.items()}
+    return [veil(v) for v in value] if isinstance(value, list) else Hidden(value)
+
+
+def unveil(value):
+    """The structure as it was."""
+    if isinstance(value, dict):
+        return {k: unveil(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [unveil(v) for v in value]
+    return value.reveal() if isinstance(value, Hidden) else value
+
+
 def secret(manifest: dict) -> bool:
     """Whether an object is a Secret."""
     return manifest.get("kind") == "Secret" and manifest.get("apiVersion") == "v1"

@@ -9,6 +9,8 @@ what an apply would change, sorted by what that does to users: `manifest`, `temp
 """
 from __future__ import annotations
 
+import functools
+
 from ..clients.kubernetes import Cluster, Rejected
 from ..engine.errors import (
     Busy, Denied, Failure, NotFound, Quota, ServiceFailure,
@@ -18,6 +20,7 @@ from .applyset import PART_OF
 from .compare import (
     changes, fingerprint, masked, rejection, scrubbed, why,
 )
+from .helm import HelmRelease
 from .kinds import TEMPLATE, facts
 
 VERDICTS = (Rejected, Denied, Busy, Quota)  # on one object, not on the connection
@@ -69,6 +72,7 @@ class Member(Resource):
     group = version = kind = group_kind = api_version = pods = ""  # of the class, by Kinds
     served = parent = None
     awaited = False  # its kind comes to be in this run
+    listed_as = ""  # how the parent names its kind
 
     @classmethod
     def key_of(cls, meta: dict) -> str:
@@ -273,6 +277,12 @@ class Kinds:
             self.known[group, version, kind] = self._make(group, version, kind, served)
         return self.known[group, version, kind]
 
+    @functools.cached_property
+    def release(self):
+        """The class of Helm releases."""
+        return type("HelmRelease", (HelmRelease,), {
+            "__doc__": HelmRelease.__doc__, "__annotations__": {}, "parent": self.parent})
+
     def of_group_kind(self, name: str):
         """The class of Deployment.apps, in the version of the set; None where nobody serves it."""
         kind, _dot, group = name.partition(".")
@@ -288,7 +298,7 @@ class Kinds:
         return type(kind, (base,), {
             "__doc__": base.__doc__, "__annotations__": {"immutable": tuple},
             "immutable": side("immutable", impact=row.replace, create_only=True, default=()),
-            "group": group, "version": version, "kind": kind, "group_kind": name,
+            "group": group, "version": version, "kind": kind, "group_kind": name, "listed_as": name,
             "api_version": "/".join(filter(None, (group, version))), "served": served,
             "parent": self.parent, "pods": row.pods, "stateful": row.stateful,
             # What is about to be changed need not be ready for it: the change may be its cure.

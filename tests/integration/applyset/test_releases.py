@@ -1,0 +1,199 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Helm releases of a set: the laws, and what goes wrong with them."""
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import subprocess
+import threading
+
+import pytest
+from tests.kube_world import KubeWorld, plane, text_of
+from tests.world import actions
+
+from lab.kube.build import built
+
+pytestmark = pytest.mark.kube
+CANARY = "s3cr3t-canary-4711"
+SPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "{ns}"}}
+SCHEMA = {"type": "object", "properties": {"replicas": {"type": "integer", "maximum": 5}}}
+TEMPLATE = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Release.Name }}-settings}
+data: {replicas: {{ .Values.replicas | quote }}, chart: {{ .Chart.Version | quote }}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: {{ .Release.Name }}-keys}
+stringData: {password: {{ .Values.password | quote }}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: {{ .Release.Name }}}
+spec:
+  replicas: {{ .Values.replicas }}
+  selector: {matchLabels: {app: {{ .Release.Name }}}}
+  template:
+    metadata: {labels: {app: {{ .Release.Name }}}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      tolerations: [{operator: Exists}]
+      containers: [{name: web, image: "example.com/web:1",
+                    resources: {requests: {cpu: {{ .Values.cpu | quote }}}}}]
+"""
+
+
+@pytest.fixture(name="helm", scope="module")
+def program():
+    plane()
+    found = built("helm")
+    if found is None:
+        pytest.skip("helm is not built; build it with: python -m lab.kube helm")
+    return str(found["helm"])
+
+
+@pytest.fixture(name="repo", scope="module")
+def repository(helm, tmp_path_factory):
+    """A repository on the loopback with the versions 1.0.0 and 1.1.0 of a chart."""
+    folder = tmp_path_factory.mktemp("charts")
+    chart = folder / "web"
+    (chart / "templates").mkdir(parents=True)
+    (chart / "templates" / "all.yaml").write_text(TEMPLATE)
+    (chart / "values.yaml").write_text("{replicas: 1, password: none, cpu: 100m}")
+    (chart / "values.schema.json").write_text(json.dumps(SCHEMA))
+    for version in ("1.0.0", "1.1.0"):
+        (chart / "Chart.yaml").write_text(
+            json.dumps({"apiVersion": "v2", "name": "web", "version": version}))
+        subprocess.run([helm, "package", chart, "-d", folder], check=True, capture_output=True)
+    subprocess.run([helm, "repo", "index", folder], check=True, capture_output=True)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    handler.log_message = lambda *_args: None
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture(name="world")
+def made(helm):
+    world = KubeWorld()
+    world.run = functools.partial(world.run, helm_binary=helm)
+    yield world
+    world.clear()
+
+
+def release(repo: str, **more) -> dict:
+    return {"name": "web", "namespace": "{ns}", "chart": "web", "repo": repo, "version": "1.0.0",
+            "timeout": 60, **more}
+
+
+def listed(helm: str, world) -> list:
+    done = subprocess.run([helm, "list", "-a", "-n", world.space, "-o", "json", "--kubeconfig",
+                           plane()], check=True, capture_output=True, text=True)
+    return [(r["name"], r["chart"], r["status"]) for r in json.loads(done.stdout)]
+
+
+def test_a_life(helm, repo, world):
+    """The laws: plan, build, nothing to do without helm, one change, removal."""
+    key = world.named("{ns}/release/{ns}:web")
+    given = [release(repo, values={"replicas": 1}, secret_values={"password": CANARY})]
+    plan = world.run([SPACE], check=True, releases=given)
+    assert actions(plan)[key] == "create"
+    assert not world.writes()
+    made = world.run([SPACE], releases=given)
+    assert actions(made) == actions(plan)
+    assert listed(helm, world) == [("web", "web-1.0.0", "deployed")]
+    again = world.run([SPACE], releases=given, helm_binary="/nowhere/helm")
+    assert (actions(again), world.writes()) == ({}, [])
+    more = [release(repo, version="1.1.0", values={"replicas": 2},
+                    secret_values={"password": f"{CANARY}-2"})]
+    plan = world.run([SPACE], check=True, releases=more)
+    change = next(c for c in plan["plan"] if c["key"] == key)
+    assert (change["action"], change["impact"]) == ("update", "rolling")
+    assert change["after"]["version"] == "1.1.0"
+    assert change["after"]["replicas"] == 2
+    assert change["after"]["password"] == "(another secret)"
+    assert change["after"]["Deployment/web.spec.replicas"] == 2
+    changed = world.run([SPACE], releases=more)
+    assert actions(changed) == {key: "update"}
+    assert actions(world.run([SPACE], releases=more)) == {}
+    assert listed(helm, world) == [("web", "web-1.1.0", "deployed")]
+    pruned = world.run([SPACE])
+    assert actions(pruned) == {key: "delete"}
+    assert listed(helm, world) == []
+    assert CANARY not in "".join(map(text_of, (plan, made, again, changed, pruned)))
+
+
+def test_left_pending_by_a_run_that_died(helm, repo, world):
+    assert actions(world.run([SPACE], releases=[release(repo)]))
+    path = f"/api/v1/namespaces/{world.space}/secrets"
+    last = world.get(f"{path}/sh.helm.release.v1.web.v1")
+    pending(world, path, last)
+    assert listed(helm, world) == [("web", "web-1.0.0", "pending-upgrade")]
+    repaired = world.run([SPACE], releases=[release(repo)])
+    assert actions(repaired) == {world.named("{ns}/release/{ns}:web"): "update"}
+    assert listed(helm, world) == [("web", "web-1.0.0", "deployed")]
+    assert actions(world.run([SPACE], releases=[release(repo)])) == {}
+    gone = world.run(state="absent", allow_data_loss=["{ns}/namespace/{ns}"])
+    assert not gone["failed"], gone["msg"]
+    assert world.left() == []
+
+
+def pending(world, path: str, last: dict) -> None:
+    """The record that a killed upgrade leaves."""
+    import base64
+    import gzip
+    data = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(last["data"]["release"]))))
+    data["version"], data["info"]["status"] = 2, "pending-upgrade"
+    packed = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(data).encode())))
+    labels = {**last["metadata"]["labels"], "version": "2", "status": "pending-upgrade"}
+    world.api.call("POST", path, {
+        "apiVersion": "v1", "kind": "Secret", "type": last["type"],
+        "data": {"release": packed.decode()},
+        "metadata": {"name": "sh.helm.release.v1.web.v2", "labels": labels}})
+
+
+@pytest.mark.parametrize(("change", "says"), [
+    ({"version": "9.9.9"}, "9.9.9"),
+    ({"values": {"replicas": 50}}, "replicas"),
+    ({"repo": "http://127.0.0.1:9"}, "127.0.0.1:9"),
+    ({"version": None}, "releases[0]: version is missing; pin the one of web that is meant"),
+    ({"needs": ["other"]}, "needs other, which is no release of the set"),
+])
+def test_refused_before_anything_is_written(repo, world, change, says):
+    result = world.run([SPACE], releases=[release(repo, **change)])
+    assert result["failed"]
+    assert says in result["msg"], result["msg"]
+    assert not world.writes()
+
+
+def test_without_helm(repo, world):
+    result = world.run([SPACE], releases=[release(repo)], helm_binary="/nowhere/helm")
+    assert "there is no program /nowhere/helm; install Helm" in result["msg"]
+    assert not world.writes()
+
+
+def test_a_failed_upgrade_is_rolled_back(helm, repo, world):
+    """The release stays as it was; the next run can bring it where it should be."""
+    assert actions(world.run([SPACE], releases=[release(repo)]))
+    broken = release(repo, values={"cpu": "64"}, timeout=5, secret_values={"password": CANARY})
+    result = world.run([SPACE], releases=[broken])
+    assert result["failed"]
+    assert world.named("update {ns}/release/{ns}:web: ") in result["msg"]
+    assert CANARY not in text_of(result)
+    assert listed(helm, world) == [("web", "web-1.0.0", "deployed")]
+    assert actions(world.run([SPACE], releases=[release(repo)])) == {}
+
+
+def test_somebody_elses_release(helm, repo, world):
+    assert actions(world.run([SPACE]))
+    subprocess.run([helm, "install", "web", "web", "--repo", repo, "--version", "1.0.0", "-n",
+                    world.space, "--kubeconfig", plane()], check=True, capture_output=True)
+    result = world.run([SPACE], releases=[release(repo)])
+    assert "belongs to nobody known here" in result["msg"]
+    key = world.named("{ns}/release/{ns}:web")
+    assert actions(world.run([SPACE], releases=[release(repo)], adopt=[key])) == {key: "update"}
+    assert actions(world.run([SPACE], releases=[release(repo)])) == {}
