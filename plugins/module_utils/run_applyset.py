@@ -21,7 +21,7 @@ from .engine.wait import Clock
 from .options import Module
 from .session import Session, carry_out
 from .types.applyset import Parent
-from .types.compare import SECRET, masked_given
+from .types.compare import masked_given, shown, veil
 from .types.kubernetes import Kinds
 
 # Those of amazon.aws: its own code brings boto3 along, which a kubeconfig does not need.
@@ -83,7 +83,7 @@ def execute(module) -> None:
     objects, releases = module.params["objects"], module.params["releases"]
     # What a Secret holds goes no further than the requests; the rest of the objects may be seen.
     module.params["objects"] = [masked_given(o) for o in objects]
-    module.params["releases"] = [{**r, "secret_values": {n: SECRET for n in r["secret_values"]}}
+    module.params["releases"] = [{**r, "secret_values": shown(veil(r["secret_values"]))}
                                  for r in releases]
     module.no_log_values = {str(module.params[n]) for n in ("secret_key", "session_token")
                             if module.params.get(n)}

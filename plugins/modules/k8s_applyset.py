@@ -10,9 +10,9 @@ short_description: A named set of Kubernetes objects and Helm releases, in one g
 version_added: 0.2.0
 description:
   - Plans and converges objects of a cluster, by server-side apply with the field manager
-    C(groundwork), and Helm releases. All are one graph in one process. An object comes after its namespace, its
-    definition, what its pods name, and what the annotation C(config.kubernetes.io/depends-on)
-    names. What a webhook guards comes after the webhook answers.
+    C(groundwork), and Helm releases. All are one graph in one process. An object comes after its
+    namespace, its definition, what its pods name, and what the annotation
+    C(config.kubernetes.io/depends-on) names. What a webhook guards comes after the webhook answers.
   - The difference that the plan shows is the answer of the server's own dry run.
   - The set is an ApplySet (KEP-3659). A ConfigMap of its name is the parent, and each member has
     the label C(applyset.kubernetes.io/part-of), so that C(kubectl) can list them.

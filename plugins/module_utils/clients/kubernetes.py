@@ -43,8 +43,11 @@ KINDS = (
     (429, "DisruptionBudget", errors.Busy),
     (429, "", errors.Throttled),
     (500, "failed calling webhook", None),
+    (500, "failed to create typed patch object", None),
+    (500, "failed to convert new object", None),
     (500, "", errors.Ambiguous),
 )
+HEAD = re.compile(r"^failed to (create typed patch|convert new) object \(.*?\)( to [^:]*)?: ")
 DUMP = re.compile(r"(Invalid value: )(?!\"[^\"]{0,80}\": |[^\s\"{]{1,80}: ).*(?=: )", re.S)
 
 
@@ -100,13 +103,14 @@ def told(answer: dict) -> str:
     causes = (answer.get("details") or {}).get("causes") or ()
     lines = [": ".join(filter(None, (c.get("field"), DUMP.sub(r"\1(…)", c.get("message", "")))))
              for c in causes]
-    return "; ".join(dict.fromkeys(lines)) or str(answer.get("message", ""))[:600]
+    return "; ".join(dict.fromkeys(lines)) or HEAD.sub("", str(answer.get("message", "")))[:600]
 
 
 def failure(status: int, answer: dict, operation: str) -> errors.ServiceFailure:
     """The engine's failure for a Status of the server."""
     causes = (answer.get("details") or {}).get("causes") or ()
-    reason = answer.get("reason") or str(status)
+    reason = answer.get("reason") or ("Invalid" if HEAD.match(str(answer.get("message"))) else
+                                      str(status))
     seen = " ".join([reason, answer.get("message") or "",
                      *(str(c.get("reason")) for c in causes)])
     code = "FieldManagerConflict" if "FieldManagerConflict" in seen else reason

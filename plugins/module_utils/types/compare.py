@@ -64,8 +64,7 @@ def hidden(manifest: dict) -> dict:
     """The manifest, with the values of a Secret hidden."""
     if not secret(manifest):
         return manifest
-    return {**manifest, **{part: {k: Hidden(v) for k, v in manifest[part].items()}
-                           for part in VEILED if isinstance(manifest.get(part), dict)}}
+    return {**manifest, **{part: veil(manifest[part]) for part in VEILED if part in manifest}}
 
 
 def masked_given(manifest):
@@ -74,9 +73,16 @@ def masked_given(manifest):
         return manifest
     if isinstance(manifest.get("items"), list):
         return {**manifest, "items": [masked_given(m) for m in manifest["items"]]}
-    shown = hidden(manifest)
-    return {k: {n: SECRET for n in v} if k in VEILED and shown is not manifest else v
-            for k, v in shown.items()}
+    return shown(hidden(manifest))
+
+
+def shown(value):
+    """The structure as it may be seen."""
+    if isinstance(value, dict):
+        return {k: shown(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [shown(v) for v in value]
+    return SECRET if isinstance(value, Hidden) else value
 
 
 def masked(item: dict) -> dict:
@@ -91,8 +97,8 @@ def masked(item: dict) -> dict:
 
 def scrubbed(text: str, manifest: dict) -> str:
     """A message of the server without the values of the Secret that it is about."""
-    values = [v.reveal() for part in VEILED for v in (manifest.get(part) or {}).values()
-              if isinstance(v, Hidden)] if secret(manifest) else []
+    values = [v for part in VEILED if part in manifest
+              for v in flat(unveil(manifest[part])).values()] if secret(manifest) else []
     for value in sorted(map(str, values), key=len, reverse=True):
         forms = [value, json.dumps(value)[1:-1], base64.b64encode(value.encode()).decode()]
         try:

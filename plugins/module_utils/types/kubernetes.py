@@ -166,7 +166,9 @@ class KubeObject(Member):
             made, after = api.apply(where, self.manifest, self.forced, dry=True)
         except NotFound as failure:  # its namespace
             return item, self.told(failure)
-        except VERDICTS as failure:
+        except ServiceFailure as failure:
+            if not isinstance(failure, VERDICTS):
+                raise self.told(failure) from None
             if isinstance(failure, Busy) and self.namespace:  # which is going, and says why
                 space = api.get(f"/api/v1/namespaces/{self.namespace}")
                 failure.text = "; ".join(filter(None, (failure.text, why(space))))

@@ -83,14 +83,17 @@ def test_no_output_holds_what_a_secret_holds(tmp_path, field):
               "metadata": {"name": "keys", "namespace": "default"}}
     options = {"name": world.space, "kubeconfig": plane(), "plan_file": str(tmp_path / "plan")}
     wrong = {**secret, "metadata": {"name": "Bad_Name"}}
-    broken = {**secret, "data": {"password": f"!{CANARY}"}}
-    tasks = [{"groundwork.aws.k8s_applyset": {**options, "objects": objects}, "ignore_errors": True}
-             for objects in ([secret], [{**secret, field: {"password": value, "more": value}}],
-                             [wrong], [broken], [{"kind": "List", "items": [secret, wrong]}])]
+    broken = [{**secret, part: wrong} for part in ("data", "stringData")
+              for wrong in ({"password": f"!{CANARY}"}, {"password": {"a": CANARY}}, [CANARY],
+                            {"password": [47110815]})]
+    tasks = [{"groundwork.aws.k8s_applyset": {**options, "objects": objects},
+              "ignore_errors": True} for objects in ([secret], [{**secret, field: {"password": value, "more": value}}],
+                             [wrong], *([b] for b in broken), [{"kind": "List", "items": [secret, wrong]}])]
     done = play(tmp_path, tasks, "-vvvvv", "--diff")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "data.more (none) -> (another secret)" in done.stdout
     shown = done.stdout + done.stderr + (tmp_path / "plan").read_text()
     assert CANARY not in shown
     assert coded not in shown
+    assert "47110815" not in shown
     world.run(state="absent")
