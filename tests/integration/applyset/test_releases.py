@@ -91,7 +91,7 @@ def release(repo: str, **more) -> dict:
 
 
 def listed(helm: str, world) -> list:
-    done = subprocess.run([helm, "list", "-a", "-n", world.space, "-o", "json", "--kubeconfig",
+    done = subprocess.run([helm, "list", "-n", world.space, "-o", "json", "--kubeconfig",
                            plane()], check=True, capture_output=True, text=True)
     return [(r["name"], r["chart"], r["status"]) for r in json.loads(done.stdout)]
 
@@ -164,7 +164,7 @@ def pending(world, path: str, last: dict) -> None:
     ({"needs": ["other"]}, "needs other, which is no release of the set"),
 ])
 def test_refused_before_anything_is_written(repo, world, change, says):
-    result = world.run([SPACE], releases=[release(repo, **change)])
+    result = world.run([SPACE], releases=[{**release(repo), **change}])
     assert result["failed"]
     assert says in result["msg"], result["msg"]
     assert not world.writes()
@@ -195,5 +195,6 @@ def test_somebody_elses_release(helm, repo, world):
     result = world.run([SPACE], releases=[release(repo)])
     assert "belongs to nobody known here" in result["msg"]
     key = world.named("{ns}/release/{ns}:web")
-    assert actions(world.run([SPACE], releases=[release(repo)], adopt=[key])) == {key: "update"}
+    adopted = world.run([SPACE], releases=[release(repo)], adopt=[key])
+    assert actions(adopted)[key] == "update"
     assert actions(world.run([SPACE], releases=[release(repo)])) == {}
