@@ -215,8 +215,7 @@ EXAMPLES = r"""
     releases:
       - name: web
         namespace: web
-        chart: web
-        repo: https://charts.example.com
+        chart: charts/web
         version: 1.2.3
         values: {replicas: 2}
         secret_values: {password: "{{ web_password | default('unset') }}"}

@@ -17,6 +17,7 @@ import yaml
 from tests.kube_world import KubeWorld, plane
 from tests.world import ACCOUNT
 
+from lab.kube.build import built
 from lab.launcher import Launcher
 
 pytestmark = pytest.mark.kube
@@ -36,6 +37,9 @@ spec: {limits: [{type: Container, default: {cpu: 500m}}]}
 """
 
 
+CHART = {"apiVersion": "v2", "name": "web", "version": "1.2.3"}
+
+
 def play(folder: Path, tasks: list, *words: str, **params) -> subprocess.CompletedProcess:
     """A playbook of these tasks, run where its kubeconfig and its template lie."""
     path = folder / "play.yml"
@@ -45,7 +49,8 @@ def play(folder: Path, tasks: list, *words: str, **params) -> subprocess.Complet
     return subprocess.run(
         [PLAYBOOK, "-i", "stack,", "-e", "ansible_python_interpreter={{ansible_playbook_python}}",
          *words, path], cwd=folder, env={**kept, "LC_ALL": "C.UTF-8",
-                                         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+                                         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+                                         "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"},
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -59,6 +64,13 @@ def test_examples(tmp_path):
     """As they stand, beside an AWS in which the stack's cluster is still to be made."""
     shutil.copy(plane(), tmp_path / "kubeconfig")
     (tmp_path / "tenancy.yml.j2").write_text(TEMPLATE)
+    (tmp_path / "charts" / "web").mkdir(parents=True)
+    (tmp_path / "charts" / "web" / "Chart.yaml").write_text(json.dumps(CHART))
+    helm = built("helm")
+    if helm is None:
+        pytest.skip("helm is not built; build it with: python -m lab.kube helm")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "helm").symlink_to(helm["helm"])
     launcher = Launcher(tmp_path / "lab")
     endpoint = launcher.start()["endpoint"]
     login = {"endpoint_url": endpoint, "access_key": f"LAB0{ACCOUNT}", "secret_key": "x"}
@@ -69,6 +81,7 @@ def test_examples(tmp_path):
         launcher.stop()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "+ api/configmap/api:settings" in done.stdout
+    assert "+ web/release/web:web" in done.stdout
     assert "+ tenancy/limitrange/tenants:usual" in done.stdout
     assert "- api/namespace/api" in done.stdout
 
@@ -86,9 +99,11 @@ def test_no_output_holds_what_a_secret_holds(tmp_path, field):
     broken = [{**secret, part: wrong} for part in ("data", "stringData")
               for wrong in ({"password": f"!{CANARY}"}, {"password": {"a": CANARY}}, [CANARY],
                             {"password": [47110815]})]
+    more = {**secret, field: {"password": value, "more": value}}
+    sets = [[secret], [more], [wrong], *([b] for b in broken),
+            [{"kind": "List", "items": [secret, wrong]}]]
     tasks = [{"groundwork.aws.k8s_applyset": {**options, "objects": objects},
-              "ignore_errors": True} for objects in ([secret], [{**secret, field: {"password": value, "more": value}}],
-                             [wrong], *([b] for b in broken), [{"kind": "List", "items": [secret, wrong]}])]
+              "ignore_errors": True} for objects in sets]
     done = play(tmp_path, tasks, "-vvvvv", "--diff")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "data.more (none) -> (another secret)" in done.stdout
