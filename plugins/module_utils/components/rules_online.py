@@ -159,8 +159,10 @@ def engine_version(see: View, _facts):
         "engine_version" in changed for changed in see.updates.values())
     for key, live in see.lives.items() if new else ():
         component, kind, asked = key.split("/", 2)
+        if not kind.endswith("engine_version"):
+            continue
         asked = asked.rpartition("-")[2]
         taken = (live or {}).get("EngineVersion", asked)
-        if kind.endswith("engine_version") and not f"{taken}.".startswith(f"{asked}."):
+        if not f"{taken}.".startswith(f"{asked}."):
             yield (f"{component}.engine_version", f"AWS does not offer {asked}, {taken} is taken",
                    f"write engine_version: \"{taken}\"")
