@@ -32,8 +32,14 @@ def checked(path: str, given: dict, spec: dict, named: dict | None = None) -> tu
     for option, inner in (named or {}).items():
         inner, deeper = inner if isinstance(inner, tuple) else (inner, None)
         values = options.get(option)
-        for name, value in (values.items() if isinstance(values, dict) else ()):
-            values[name], found = checked(f"{path}.{option}.{name}", value or {}, inner, deeper)
+        if not isinstance(values, dict):
+            continue
+        options[option] = {}
+        for name, value in values.items():
+            if name is None or not str(name).strip():
+                problems.append(f"{path}.{option}: a name is empty; give it one")
+            options[option][str(name)], found = checked(f"{path}.{option}.{name}", value or {},
+                                                        inner, deeper)
             problems += found
     return options, problems
 
@@ -48,13 +54,17 @@ def _known(path: str, given: dict, spec: dict) -> tuple[dict, list]:
             problems.append(f"{path}.{name}: unknown option{nearest(name, names)}")
             continue
         inner = spec[names[name]].get("options")
+        if isinstance(value, list):
+            problems += [f"{path}.{name}[{i}]: is empty; write a value, or leave it out"
+                         for i, item in enumerate(value)
+                         if item is None or isinstance(item, str) and not item.strip()]
         if inner and isinstance(value, dict):
             value, found = _known(f"{path}.{name}", value, inner)
             problems += found
         elif inner and isinstance(value, list):
             pairs = [_known(f"{path}.{name}[{i}]", item, inner) if isinstance(item, dict)
                      else (item, []) for i, item in enumerate(value)]
-            value = [item for item, _found in pairs]
+            value = [item for item, _found in pairs if item is not None]
             problems += [text for _item, found in pairs for text in found]
         known[name] = value
     return known, problems

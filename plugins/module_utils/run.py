@@ -131,7 +131,7 @@ class StackSession(Session):
             try:
                 resources += self.stack.add(name, self.components[name].build(
                     self.stack.options[name], self.stack))
-            except (ValueError, LookupError, TypeError) as error:
+            except (ValueError, LookupError, TypeError, AttributeError) as error:
                 if not absent:
                     refused += self.validator.unbuilt(name, error)
                 elif isinstance(error, ValueError):

@@ -49,13 +49,23 @@ class Validator:
             return []
         self.stack.production = self.params["production"]
         capacity, problems = self._capacity()
+        if problems:
+            return problems
         self.known = {**options, **({"capacity": capacity} if capacity else {})}
-        return problems + self._told(rules.findings(self.stack, self.known,
-                                                    self.params["waivers"], today()))
+        return self._told(rules.findings(self.stack, self.known,
+                                        self.params["waivers"], today()))
 
     def _capacity(self) -> tuple[dict, list[str]]:
         given = {k: v for k, v in (self.params["capacity"] or {}).items() if v is not None}
-        return checked("capacity", given, CAPACITY, {"pods": POD}) if given else ({}, [])
+        found, problems = checked("capacity", given, CAPACITY, {"pods": POD}) if given else ({}, [])
+        quotas = found.get("gpu_quotas") or {}
+        for name, count in quotas.items():
+            if str(count).isascii() and str(count).isdigit():
+                quotas[name] = int(count)
+            else:
+                problems.append(f"capacity.gpu_quotas.{name}: {count} is not a number of GPUs; "
+                                "write one, such as 3")
+        return found, problems
 
     def plan(self, current: Plan, api) -> None:
         """Refuses a plan whose changes AWS's own facts speak against."""

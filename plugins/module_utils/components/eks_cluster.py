@@ -194,6 +194,9 @@ def _addon_identities(options: dict, stack, name: str, cluster: Cluster) -> list
     """Roles of an add-on's service accounts; one of ours for those that cannot do without."""
     given, found = options["addons"][name], []
     for account, role in given["pod_identity"].items():
+        if not (role and isinstance(role, str)):
+            raise ValueError(f"addons.{name}.pod_identity.{account}: {role} is not a role; write "
+                             "a name of iam_roles or an ARN")
         found.append(PodIdentityAssociation(
             key=f"eks_cluster/pod_identity_association/{name}-{account}", cluster=cluster,
             namespace="kube-system", service_account=account, role=_role(stack, role)))

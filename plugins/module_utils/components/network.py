@@ -84,6 +84,9 @@ def build(options: dict, stack) -> list:
               enable_dns_support=options["enable_dns_support"],
               enable_dns_hostnames=options["enable_dns_hostnames"])
     tiers = [t for t in TIERS if options["subnets"].get(t) is not None]
+    problems = _problems(options, tiers)
+    if problems:
+        raise ValueError("\n".join(problems))
     subnets = {(tier, zone): _subnet(options, vpc, tier, zone)
                for tier in tiers for zone in options["availability_zones"]}
     internet = _internet(vpc) if has_internet(options) else []
@@ -93,6 +96,20 @@ def build(options: dict, stack) -> list:
     return [vpc, *subnets.values(), *internet, *addresses, *nats.values(), *routing,
             *_endpoints(options, stack, vpc, subnets, tables),
             *_flow_logs(options, stack, vpc)]
+
+
+def _problems(options: dict, tiers: list[str]) -> list[str]:
+    """Zones and tiers without which the rest cannot be placed."""
+    zones, wanted = options["availability_zones"], options["nat_gateway_zone"]
+    if not zones:
+        return ["availability_zones: none is named; name at least one, such as us-east-1a"]
+    if not has_internet(options) or nat_gateways(options) == "none":
+        return []
+    if "public" not in tiers:
+        return ["nat_gateways: they live in public subnets; add subnets.public, or set it to none"]
+    if nat_gateways(options) == "one" and wanted and wanted not in zones:
+        return [f"nat_gateway_zone: {wanted} is not among availability_zones; name one of these"]
+    return []
 
 
 def _subnet(options: dict, vpc: Vpc, tier: str, zone: str) -> Subnet:

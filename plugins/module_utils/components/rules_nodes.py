@@ -203,7 +203,7 @@ def untainted(see: View):
 
 def quantity(text, memory: bool = False) -> float:
     """A Kubernetes quantity in millicores, or in MiB."""
-    match = re.fullmatch(r"([0-9.]+)(m|[KMGT]i?|)", str(text).strip())
+    match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)(m|[KMGT]i?|)", str(text).strip())
     if not match:
         return 0
     if memory:
