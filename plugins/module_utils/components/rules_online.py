@@ -99,6 +99,21 @@ def unknown_role(see: View, facts):
                    nearest(arn, known, "make it first, or name a role of the component iam_roles"))
 
 
+@rule(RULES, "security-group-in-use", ERROR, "make a group of another name beside it")
+def group_in_use(see: View, _facts):
+    """A security group that a change would delete while other components use it"""
+    for path, name, _given in see.each("security_groups", "groups"):
+        changed = see.updates.get(f"security_groups/security_group/{name}", {})
+        fixed = [n for n in ("group_name", "description") if n in changed]
+        users = [where for component, options in see.options.items() if fixed
+                 for where, option, text in walk(component, options)
+                 if option == "security_groups" and text == name]
+        if users:
+            yield (f"{path}.{fixed[0]}", "its change deletes the group and makes it again, and "
+                   f"AWS deletes none in use: {', '.join(users)} name it", "make a group of "
+                   "another name beside it, name that one there, then remove this one (prune)")
+
+
 def demands(see: View, facts):
     """(path, quota, how many are wanted, how many are used) of what a plan creates."""
     made = [key.rsplit("/", 1)[0] for key in see.creates]
