@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import collections
 
-from .engine.plan import Change, Plan
-from .engine.resource import search, unknown_keys
+from .engine.plan import Change, Plan, Survey
+from .engine.resource import KEY, search, unknown_keys
 
 ACTIONS = ("create", "update", "replace", "delete", "keep")
 
@@ -94,15 +94,18 @@ def outputs(current: Plan) -> dict:
     return found
 
 
-def inventory(scan, types) -> dict:
-    """All objects that carry the stack's tags, by key, and those that are not ready."""
+def inventory(survey: Survey) -> dict:
+    """All that a removal would find of a stack, by key, and the keys of what is not ready."""
+    found = [(type(change.resource), change.key, change.live)
+             for change, _parent in survey.unclaimed()]
+    found += [(cls, key, live) for cls in survey.types
+              for key, lives in survey.scan.of(cls).leaving.owned.items() for live in lives]
     objects = {}
-    for cls in types:
-        listing = scan.of(cls)
-        for key, lives in [*listing.owned.items(), *listing.leaving.owned.items()]:
-            live = lives[0]
-            objects[key] = dict(
-                type=cls.__name__, id=str(search(cls.ref, live)), state=cls.state_of(live),
-                **{name: search(path, live) for name, path in cls.outputs.items() if name != "id"})
-    unready = sorted(key for key, found in objects.items() if found["state"] != "ready")
+    for cls, key, live in found:
+        key = cls.tags_of(live).get(KEY, key)
+        objects[key] = dict(
+            type=cls.__name__, state=cls.state_of(live),
+            id=str(search(cls.ref, live)) if cls.ref else key.partition(":")[2],
+            **{name: search(path, live) for name, path in cls.outputs.items() if name != "id"})
+    unready = sorted(key for key, told in objects.items() if told["state"] != "ready")
     return dict(objects=dict(sorted(objects.items())), not_ready=unready)

@@ -12,7 +12,7 @@ from .clients.lease import Bucket, Lease
 from .components.context import Stack
 from .components.tags import checked_tags, with_tags
 from .engine.errors import Failure, Refused
-from .engine.plan import Policy, destroy, kind_of, plan
+from .engine.plan import Policy, Survey, destroy, kind_of, plan
 from .engine.resource import KEY, Lookup, field_types, jmespath
 from .engine.scan import Scan
 from .engine.wait import Clock
@@ -66,7 +66,7 @@ def stack_module(components: dict) -> None:
     execute(module, components, given)
 
 
-def execute(module: AnsibleModule, components: dict, given: dict) -> None:
+def execute(module: Module, components: dict, given: dict) -> None:
     """Plans, and unless in check mode carries out, what the options want."""
     for found, library in ((boto3, "boto3"), (jmespath, "jmespath")):
         if found is None:
@@ -91,18 +91,16 @@ def info_module(_components: dict) -> None:
         problems = guard_account(api, module.params["aws_account_id"])
         if problems:
             raise Refused(problems)
-        scan, types = Scan(api, api.owner), concrete()
-        scan.read(types)
+        found = report.inventory(Survey((), Scan(api, api.owner), concrete()))
     except Failure as failure:
         module.fail_json(msg=str(failure), problems=str(failure).splitlines())
-    module.exit_json(changed=False, stack=api.owner, calls=api.counts,
-                     **report.inventory(scan, types))
+    module.exit_json(changed=False, stack=api.owner, calls=api.counts, **found)
 
 
 class StackSession(Session):
     """One run of a module for one stack."""
 
-    def __init__(self, module: AnsibleModule, components: dict, given: dict):
+    def __init__(self, module: Module, components: dict, given: dict):
         super().__init__(module, Clock())
         self.components = components
         self.api = connect(module, self.clock)

@@ -9,8 +9,9 @@ module: stack_info
 short_description: What a stack has, by listing
 version_added: 0.1.0
 description:
-  - Lists every object that carries the stack's tags, with its state, version and endpoints, for
-    people and for inventories. It needs none of the stack's options.
+  - Lists everything that a removal of the stack would find, with state, version and endpoints, for
+    people and for inventories. These are the objects that carry the stack's tags, and what belongs
+    to them, such as routes, rules and attachments. It needs none of the stack's options.
 author: groundwork.aws contributors (@groundwork-aws)
 extends_documentation_fragment:
   - amazon.aws.common.modules
@@ -38,8 +39,6 @@ attributes:
   diff_mode:
     description: It changes nothing.
     support: none
-notes:
-  - Objects without tags of their own, such as routes and attachments, are not listed.
 """
 
 EXAMPLES = r"""
@@ -67,7 +66,7 @@ objects:
   type: dict
   contains:
     type: {description: Type of the object., type: str}
-    id: {description: Its identifier., type: str}
+    id: {description: "Its identifier, or what tells it from others of its parent.", type: str}
     state: {description: "One of ready, pending, failed, leaving.", type: str}
   sample:
     network/vpc/main: {type: Vpc, id: vpc-0a1b2c3d4e5f67890, state: ready, cidr_block: 10.0.0.0/16}
