@@ -16,7 +16,7 @@ import queue
 import re
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -37,8 +37,7 @@ class Wait(NamedTuple):
     cls: type | None = None
 
 
-@dataclass
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a step: done, failed or skipped, and why."""
 
     state: str
@@ -56,9 +55,9 @@ class Steps:
 
     def make(self, change: Change):
         """Creates if need be; changes until nothing differs."""
-        resource, live, made = self.plan.wanted[change.key], change.live, change.action != "update"
+        resource, live, fresh = self.plan.wanted[change.key], change.live, change.action != "update"
         wanted = self._known(resource)
-        if made:
+        if fresh:
             beside = change.action == "replace" and not resource.delete_first
             if beside and resource.tags_path:
                 yield from self.mark(change)
@@ -66,9 +65,9 @@ class Steps:
             self.made.add(change.key)
         if wanted.state_of(live) != "ready":
             live = yield from self.reach("ready", wanted, live)
-        if made:
+        if fresh:
             live = yield from self.complete(wanted, live)
-        if resource.seeded or not made:
+        if resource.seeded or not fresh:
             live = yield from self.converge(wanted, live)
         self.lives[change.key] = live
 

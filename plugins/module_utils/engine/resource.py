@@ -42,9 +42,8 @@ class Attr:
     want: typing.Callable | None = None  # (wanted, live object) -> what the service would store
 
 
-def attr(path: str = "", **options):
-    """A field of a type; `options` are those of `Attr`, plus `default` (None: do not care)."""
-    default = options.pop("default", None)
+def attr(path: str = "", default=None, **options):
+    """A field of a type; `options` are those of `Attr`. None: do not care."""
     # pylint: disable-next=invalid-field-call  # every type with such fields is made a dataclass
     return field(default=default, metadata={"attr": Attr(path, **options)})
 

@@ -19,6 +19,15 @@ def test_kinds_are_told_apart():
     assert len({kind_of(cls) for cls in concrete()}) == len(concrete())
 
 
+def test_whatever_differs_can_be_changed():
+    """The engine takes for granted that each field has its updater, and each removal its name."""
+    for cls in concrete():
+        changing = {n for n, meta in cls.attrs.items() if meta.later or meta.path
+                    and not meta.create_only and n not in cls.identity}
+        assert changing | ({"tags"} if cls.tags_path else set()) <= cls.updaters.keys(), cls
+        assert cls.ref or cls.member_of, cls
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_life(case):
     """Laws 1, 2, 4, 5: the plan on an empty account, the build, a second run, the removal."""
