@@ -38,7 +38,7 @@ def passes(folder: Path, room: str, *files: str) -> bool:
                    if not k.startswith(("PYTEST", "PYTHONPATH"))}
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False,
-                              timeout=60, env={**environment, "ENGINE_PROFILE": "mutation"})
+                              timeout=180, env={**environment, "ENGINE_PROFILE": "mutation"})
     except subprocess.TimeoutExpired:
         return False
     assert done.returncode in (0, 1), done.stdout + done.stderr  # not: no tests, or no import
