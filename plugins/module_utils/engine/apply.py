@@ -89,13 +89,12 @@ class Steps:
     def create(self, wanted, old):
         """Creates, looking before every repetition: a lost answer must not make a second one."""
         usual = wanted.seconds.get("create", 1)
-        look = partial(self.look, wanted, partial(_heir, wanted, old), limit=EFFECT)
+        look = partial(self.look, wanted, partial(_heir, wanted, old), 1, EFFECT)
         create = partial(self.attempt, partial(wanted.create, self.api), usual, wanted.key, look)
         try:
             return (yield from create()) or {}
         except Exists:  # the one of that name may be leaving, or have gone since
-            yield from self.look(
-                wanted, lambda listing: not listing.leaving.find(wanted) or None, usual)
+            yield from self.look(wanted, lambda there: not there.leaving.find(wanted), usual)
             return (yield from create()) or {}
 
     def complete(self, wanted, live):
@@ -134,31 +133,26 @@ class Steps:
 
         `differed`: what a change was to end; returns False when it still differs so.
         """
-        soon, last = self.clock.now() + EFFECT, [None]
-
-        def seen(listing):
-            now = last[0] = listing.same(live) if live else next(iter(listing.find(wanted)), None)
-            state = wanted.state_of(now)
+        soon, usual = self.clock.now() + EFFECT, "create" if goal == "ready" else "delete"
+        patience = pauses(self.clock, wanted.seconds.get(usual, 1), wanted.seconds.get("longest"))
+        for pause in itertools.chain([0], patience):
+            listing = yield from self.attempt(Wait(pause, type(wanted)))
+            now = listing.same(live) if live else next(iter(listing.find(wanted)), None)
+            state, reason = wanted.state_of(now), search(wanted.reason, now)
+            why = f": {reason}" if reason else ""
             if state == "failed" and goal == "ready":
-                raise Failure(f"failed: {search(wanted.reason, now)}")
-            if state != goal:
-                return None
-            if differed and diff(wanted, now) == differed:
-                return None if self.clock.now() < soon else False
-            return now or True
+                raise Failure(f"failed{why}")
+            if state == goal and not (differed and diff(wanted, now) == differed):
+                return now or True
+            if state == goal and self.clock.now() >= soon:
+                return False
+        raise Failure(f"not {goal} in time{why}")
 
-        usual = wanted.seconds.get("create" if goal == "ready" else "delete", 1)
-        found = yield from self.look(wanted, seen, usual, wanted.seconds.get("longest"))
-        if found is None:
-            why = search(wanted.reason, last[0])
-            raise Failure(f"not {goal} in time" + (f": {why}" if why else ""))
-        return found
-
-    def look(self, wanted, find, usual: float = 1, limit: float | None = None):
-        """What `find` makes of a listing of the type, once it is not None; None in the end."""
+    def look(self, wanted, find, usual: float, limit: float | None = None):
+        """What `find` finds in a listing of the type, as soon as it does; None in the end."""
         for pause in itertools.chain([0], pauses(self.clock, usual, limit)):
             found = find((yield from self.attempt(Wait(pause, type(wanted)))))
-            if found is not None:
+            if found:
                 return found
         return None
 

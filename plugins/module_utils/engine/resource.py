@@ -112,7 +112,7 @@ class Resource:
     stateful = False  # holds data
     delete_first = False  # its name is unique: a replacement cannot stand beside it
     ready = failed = leaving = gone = ""  # JMESPath acceptors of the live object's state
-    reason = "@"  # JMESPath of the explanation of a failed state
+    reason = ""  # JMESPath of the explanation of a failed state
     patience = ()  # patterns of errors of create() and updaters that only time heals
     seconds = {}  # usual duration: {"create": s, "delete": s}; "longest": when to give up on it
     outputs = {}  # name -> JMESPath of what a user or another role wants to know
