@@ -72,7 +72,7 @@ def test_every_row_of_the_table_is_tried_both_ways():
     (503, {"reason": "ServiceUnavailable"}, errors.Ambiguous),
 ])
 def test_failures(status, answer, kind):
-    assert type(failure(status, answer, "patch")) is kind
+    assert failure(status, answer, "patch").__class__ is kind
 
 
 def test_messages_leave_out_the_dumps_of_objects():
