@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from . import table
-from .clusters import sets_many, sets_noop
+from .clusters import releases_noop, sets_many, sets_noop
 from .engine import sizes
 from .makespan import makespan
 from .many import many_networks
@@ -42,6 +42,7 @@ WORKS = {
     "many-networks": many_networks,
     "sets-noop": sets_noop,
     "sets-many": sets_many,
+    "releases-noop": releases_noop,
     "engine": engine,
     "makespan": makespan,
 }

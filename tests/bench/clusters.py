@@ -4,15 +4,26 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 
 from tests.kube_world import start_plane
+
+from lab.kube.build import built
 
 from .stage import Stage
 from .table import above, at_most, faster
 
 OURS, CORE, SINGLE = "k8s_applyset", "kubernetes.core.k8s", "kubernetes.core.k8s, a task each"
-OBJECTS, MANY = 100, 1000
+NUMBERS = itertools.count(1)
+HELM = "kubernetes.core.helm"
+OBJECTS, MANY, RELEASES = 100, 1000, 10
+TEMPLATE = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Release.Name }}}
+data: {level: {{ .Values.level }}}
+"""
 
 
 def settings(count: int, name: str) -> list[dict]:
@@ -28,7 +39,7 @@ class Sets:
 
     def __init__(self, stage: Stage):
         self.stage = stage
-        self.kubeconfig = start_plane(stage.folder / "plane")
+        self.kubeconfig = start_plane(stage.folder / f"plane-{next(NUMBERS)}")
 
     def play(self, name: str, tasks: list):
         """A playbook of these tasks on one host."""
@@ -45,6 +56,27 @@ class Sets:
         return self.play(name, [{"groundwork.aws.k8s_applyset": {
             "name": objects[0]["metadata"]["name"], "kubeconfig": self.kubeconfig,
             "objects": objects}}])
+
+    def charts(self, count: int) -> tuple:
+        """(ours, kubernetes.core.helm's) of so many releases; None where helm is not built."""
+        helm = built("helm")
+        if helm is None:
+            self.stage.note("helm is not built (python -m lab.kube helm): not measured.")
+            return None, None
+        folder, binary = self.stage.folder / "chart", str(helm["helm"])
+        (folder / "templates").mkdir(parents=True, exist_ok=True)
+        (folder / "templates" / "all.yaml").write_text(TEMPLATE)
+        (folder / "Chart.yaml").write_text(json.dumps(
+            {"apiVersion": "v2", "name": "chart", "version": "1.0.0"}))
+        both = [{"name": f"{who}-{n}", "values": {"level": "info"}}
+                for who in ("ours", "core") for n in range(count)]
+        ours = self.play(OURS, [{"groundwork.aws.k8s_applyset": {
+            "name": "charts", "kubeconfig": self.kubeconfig, "helm_binary": binary,
+            "releases": [{**r, "chart": str(folder)} for r in both[:count]]}}])
+        return ours, self.play(HELM, [{"kubernetes.core.helm": {
+            "name": r["name"], "namespace": "default", "chart_ref": str(folder),
+            "values": r["values"], "kubeconfig": self.kubeconfig, "binary_path": binary}}
+            for r in both[count:]])
 
     def core(self, objects: list, single: bool = False):
         """One task with the whole list, or a task per object; None where it is not there."""
@@ -74,6 +106,17 @@ def sets_noop(stage: Stage):
         single = sets.core(settings(OBJECTS, "core"), single=True)
         found = stage.measure([ours, single], 2)
         yield faster(f"{title}: a task per object", found[OURS], found[SINGLE], 40)
+
+
+def releases_noop(stage: Stage):
+    """10 Helm releases, nothing to do."""
+    sets = Sets(stage)
+    ours, core = sets.charts(RELEASES)
+    if ours:
+        stage.run(ours)
+        stage.run(core)
+        found = stage.measure([ours, core], min(stage.runs, 3))
+        yield faster(f"{RELEASES} Helm releases, nothing to do", found[OURS], found[HELM], 4)
 
 
 def sets_many(stage: Stage):
