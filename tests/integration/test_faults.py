@@ -115,3 +115,19 @@ def test_a_group_of_another_key_is_the_same_group():
     result = world.run(renamed)
     assert actions(result) == {"security_groups/security_group/data": "update"}
     assert actions(world.run(renamed)) == {}
+
+
+def test_a_role_deleted_by_hand_comes_back_and_its_cluster_stays():
+    world = World()
+    actions(world.run(NODES))
+    iam, name = client(world, "iam"), "acme-test-role-eks-cluster"
+    for policy in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+        iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
+    iam.delete_role(RoleName=name)
+    plan = actions(world.run(NODES, check=True))
+    assert plan["eks_cluster/role/cluster"] == "create"
+    assert "replace" not in plan.values()
+    world.lab.calls.clear()
+    actions(world.run(NODES))
+    assert {n.split(".")[0] for n in world.lab.calls.writes} <= {"iam", "s3"}
+    assert actions(world.run(NODES)) == {}

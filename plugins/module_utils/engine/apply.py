@@ -110,7 +110,10 @@ class Steps:
         """One group of fields after another until nothing differs."""
         while changed := diff(wanted, live):  # the tags may hold one more: it is not replaced
             tags = changed.get("tags", ({}, wanted.tags))[1]
-            update = partial(wanted.updaters[next(iter(changed))], replace(wanted, tags=tags))
+            name, (have, want) = next(iter(changed.items()))
+            if name not in wanted.updaters:  # known only now: what it refers to was made again
+                raise Failure(f"{name} is {have!r}, not {want!r}: the next plan replaces it")
+            update = partial(wanted.updaters[name], replace(wanted, tags=tags))
             look = partial(self.reach, "ready", wanted, live, changed)
             yield from self.attempt(partial(update, self.api, live), 1, wanted.key, look)
             live = yield from look()

@@ -13,7 +13,7 @@ from .errors import Failure, Refused
 from .graph import closed, reached, remaining
 from .resource import (
     KEY, OWNER, Impact, Lookup, Resource, canonical, diff, field_types, needs,
-    refers_to, resolved, search,
+    refers_to, resolved, search, unknown_keys,
 )
 from .scan import Scan
 
@@ -116,6 +116,7 @@ class Survey:
         self.types = sorted({*types, *kinds}, key=lambda cls: (
             len(reached([cls], refers_to)), cls.__name__))  # those referred to first
         self.lives, self.problems, self.claimed = {}, [], {}  # claimed: id(live) -> key
+        self.replaced = set()  # keys
         scan.read(self.types)
 
     def located(self):
@@ -146,6 +147,11 @@ class Survey:
         if other != wanted.key:
             self.problems.append(f"plan {wanted.key}: it is the same object as {other}")
         return live
+
+    def differs(self, value) -> bool:
+        """Whether a value is certainly another one: what is made again may get the same name."""
+        keys = unknown_keys(value)
+        return not keys or not self.replaced.isdisjoint(keys)
 
     def absent(self) -> list[str]:
         """A problem for each object that is looked up and not there."""
@@ -232,12 +238,13 @@ def _decide(wanted: Resource, live: dict | None, survey: Survey) -> Change:
     if state == "pending":
         change.changed["ready"] = (False, True)  # begun by a run that did not see its end
     change.action = "update" if change.changed else "keep"
-    if fixed or state == "failed":
+    allowed = any(fnmatch.fnmatchcase(change.key, p) for p in survey.policy.allow_replace)
+    sure = allowed or any(survey.differs(change.changed[n][1]) for n in fixed)
+    if (fixed and sure) or state == "failed":
         change.action, change.reason = "replace", "failed" if state == "failed" else ""
         survey.lives[wanted.key] = None
-        free = change.reason and not wanted.stateful
-        if not free and not any(fnmatch.fnmatchcase(change.key, p)
-                                for p in survey.policy.allow_replace):
+        survey.replaced.add(wanted.key)
+        if not allowed and not (change.reason and not wanted.stateful):
             names = ", ".join("{} {!r} -> {!r}".format(n, *change.changed[n]) for n in fixed)
             survey.problems.append(f"replace {change.key}: {names} cannot be changed in place; "
                                    f"allow it with allow_replace: [{change.key}]")
@@ -289,7 +296,7 @@ def _order(wanted: dict, changes: list[Change]) -> dict[str, set]:
     for stray in (c for c in going if c.key not in wanted or c.reason == "replaced earlier"):
         for other in going:
             for user, used in ((stray, other), (other, stray)):
-                if _may_use(user.resource, used.resource):
+                if type(used.resource) in refers_to(type(user.resource)):
                     _add(after, used.step, user.step)
     first = {c.step: c.key for c in going if c.reason == "replaced" and c.resource.delete_first}
     near = _nearest(wanted, makes)
@@ -299,13 +306,9 @@ def _order(wanted: dict, changes: list[Change]) -> dict[str, set]:
     for change in going:
         for key in makes:
             if change.key == key or change.step in uses[key] \
-                    or _may_use(wanted[key], change.resource):
+                    or type(change.resource) in refers_to(type(wanted[key])):
                 _add(after, change.step, key)
     return after
-
-
-def _may_use(one: Resource, other: Resource) -> bool:
-    return type(other) in refers_to(type(one))
 
 
 def _nearest(wanted: dict, steps: dict) -> dict[str, set]:

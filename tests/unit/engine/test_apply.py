@@ -445,3 +445,17 @@ def test_the_real_clock_keeps_time():
     box = types.SimpleNamespace(get=lambda timeout: timeout)
     assert clock.get(box, -1) == 0
     assert 9 <= clock.jitter(10) <= 11 and clock.now() <= clock.now()
+
+
+def test_what_refers_to_something_made_again_is_compared_when_that_is_there(world):
+    wanted = [net()]
+    wanted.append(made(toys.Host, HOST, net=wanted[0]))
+    applied(world, *wanted)
+    world.objects.pop(next(i for i, o in world.objects.items() if o["Kind"] == "net"))
+    outcomes, _events = applied(world, *wanted)
+    assert outcomes[NET].state == "done"
+    assert "the next plan replaces it" in outcomes[HOST].why
+    with pytest.raises(errors.Refused, match="allow it with allow_replace"):
+        applied(world, *wanted)
+    outcomes, _events = applied(world, *wanted, allow_replace=(HOST,))
+    assert {o.state for o in outcomes.values()} == {"done"}
