@@ -7,8 +7,9 @@ What AWS itself can be asked for (clients/facts.py) wins over these tables.
 from __future__ import annotations
 
 # Kubernetes minor -> last days of standard and of extended support on EKS.
-# https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html, read 2026-11-21;
-# 1.36: 14 and 26 months after its release of 2026-06-02, as that page promises.
+# https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html: 1.29 to 1.35 in copies
+# of it from 2025-10 to 2026-04, 1.36 in one of 2026-08-06; found on 2026-11-21. EKS's dates of
+# 1.37 (Kubernetes: 2026-08-26) were in none, so it is left to what EKS itself offers.
 KUBERNETES = {
     "1.36": ("2027-08-02", "2028-08-02"),
     "1.35": ("2027-03-27", "2028-03-27"),
