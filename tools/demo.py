@@ -27,8 +27,8 @@ CHANGES = {
 }
 
 
-def lab(*arguments):
-    command = [sys.executable, "-m", "lab", *arguments, "--state", str(STATE)]
+def lab(state, *arguments):
+    command = [sys.executable, "-m", "lab", *arguments, "--state", str(state)]
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
@@ -41,8 +41,9 @@ def control(endpoint, path, method="GET"):
 class Story:
     """Steps of playbooks, each with its time and its API calls."""
 
-    def __init__(self, stack, endpoint):
-        self.stack, self.endpoint, self.rows = stack, endpoint, []
+    def __init__(self, stack, state):
+        self.stack, self.state, self.rows = stack, state, []
+        self.endpoint = json.loads((state / "state.json").read_text())["endpoint"]
         self.begun = time.monotonic()
 
     def say(self, text):
@@ -94,7 +95,7 @@ def meddle(endpoint, stack):
           f"{table['RouteTableId']}")
 
 
-def edited(stack):
+def edited(stack, folder):
     """The stack's own variables with one option changed, as a user would edit them."""
     way, value = CHANGES[stack]
     own = ROOT / "inventories" / "platform" / "host_vars" / f"{stack}.yml"
@@ -104,19 +105,19 @@ def edited(stack):
     for name in names:
         place = place.setdefault(name, {})
     place[last] = value
-    file = STATE / "edited.yml"
+    file = folder / "edited.yml"
     file.write_text(yaml.safe_dump(variables))
-    return ("-e", f"@{file.relative_to(ROOT)}")
+    return ("-e", f"@{os.path.relpath(file, ROOT)}")
 
 
-def tell(story, endpoint):
-    stack = story.stack
+def tell(story):
+    stack, endpoint = story.stack, story.endpoint
     calls = story.play("plan on an empty account", "plan")
     assert calls["writes"] == 0, "the plan wrote"
     story.play("build", "site")
     calls = story.play("second run", "site")
     assert calls["writes"] == 0, "the second run wrote"
-    change = edited(stack)
+    change = edited(stack, story.state)
     story.say("Edit the inventory: {} is now {}".format(*CHANGES[stack]))
     story.play("one changed option, as a plan", "plan", *change, "--diff")
     story.play("the same, applied", "site", *change, "--diff")
@@ -135,16 +136,16 @@ def tell(story, endpoint):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stack", nargs="?", default="sentineltranslate-dev", choices=CHANGES)
-    stack = parser.parse_args().stack
-    STATE.mkdir(parents=True, exist_ok=True)
-    lab("start", "--settings", json.dumps(SETTINGS))
+    parser.add_argument("--state", type=Path, default=STATE, help="folder of the demo's lab")
+    given = parser.parse_args()
+    given.state.mkdir(parents=True, exist_ok=True)
+    lab(given.state, "start", "--settings", json.dumps(SETTINGS))
     try:
-        endpoint = json.loads((STATE / "state.json").read_text())["endpoint"]
-        story = Story(stack, endpoint)
-        tell(story, endpoint)
+        story = Story(given.stack, given.state)
+        tell(story)
         story.table()
     finally:
-        lab("stop")
+        lab(given.state, "stop")
 
 
 if __name__ == "__main__":
