@@ -99,9 +99,11 @@ def begin_update(call, owner, kind, params, duration, finish=None):
     owner.setdefault("_updates", []).insert(0, update)
     owner["status"] = "UPDATING"
     job = owner.pop("_job", None)
+    planned = call.lab.settings.update_errors.get(duration, [])
+    planned = [dict(zip(("errorCode", "errorMessage"), planned), resourceIds=[])] * bool(planned)
 
     def done():
-        update["errors"] = job.errors if job else []
+        update["errors"] = (job.errors if job else []) + planned
         update["status"] = "Failed" if update["errors"] else "Successful"
         if owner["status"] == "UPDATING":
             owner["status"] = "ACTIVE"

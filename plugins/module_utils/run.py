@@ -3,6 +3,7 @@
 """The bridge between AnsibleModule and the engine: options in, exit_json or fail_json out."""
 from __future__ import annotations
 
+import contextlib
 import difflib
 
 from ansible.module_utils.basic import missing_required_lib
@@ -12,7 +13,7 @@ from .clients.lease import Bucket, Lease
 from .components.context import Stack
 from .components.tags import checked_tags, with_tags
 from .engine.errors import Failure, Refused
-from .engine.plan import Policy, Survey, destroy, kind_of, plan
+from .engine.plan import Plan, Policy, Survey, destroy, kind_of, plan
 from .engine.resource import KEY, Lookup, field_types, jmespath
 from .engine.scan import Scan
 from .engine.wait import Clock
@@ -171,8 +172,20 @@ class StackSession(Session):
         return Lease(store, self.stack.id, self.clock, self.params["lease_takeover"])
 
     def result(self, current, outcomes):
-        return dict(super().result(current, outcomes),
+        return dict(super().result(current, self._explained(current, outcomes)),
                     findings=[f.as_dict() for f in self.validator.found])
+
+    def _explained(self, current: Plan, outcomes: dict) -> dict:
+        """The outcomes, those of failed steps with what AWS can tell of the reason."""
+        found = dict(outcomes)
+        for change in current.steps:
+            outcome = outcomes.get(change.step)
+            if change.live and outcome and outcome.state == "failed":
+                with contextlib.suppress(Failure):
+                    why = change.resource.explain(self.api, change.live)
+                    found[change.step] = outcome._replace(
+                        why="; ".join(filter(None, [outcome.why, why])))
+        return found
 
     def _guard(self) -> None:
         """Refuses credentials of another account, and a removal that is not confirmed."""

@@ -131,3 +131,28 @@ def test_a_role_deleted_by_hand_comes_back_and_its_cluster_stays():
     actions(world.run(NODES))
     assert {n.split(".")[0] for n in world.lab.calls.writes} <= {"iam", "s3"}
     assert actions(world.run(NODES)) == {}
+
+
+def test_what_blocks_a_removal_is_named():
+    world = World()
+    actions(world.run(NETWORK))
+    subnet = ours(world, "subnets")["SubnetId"]
+    held = client(world).create_network_interface(SubnetId=subnet, Description="a load balancer")
+    name = held["NetworkInterface"]["NetworkInterfaceId"]
+    result = world.run(NETWORK, state="absent", confirm_destroy=STACK)
+    assert f"in use by {name} (a load balancer): remove them, then run again" in result["msg"]
+    client(world).delete_network_interface(NetworkInterfaceId=name)
+    actions(world.run(NETWORK, state="absent", confirm_destroy=STACK))
+    assert world.left() == set()
+
+
+@pytest.mark.parametrize(("what", "key"), [
+    ("cluster", "eks_cluster/cluster/main"), ("nodegroup", "eks_nodegroups/nodegroup/a")])
+def test_an_update_that_fails_in_aws_tells_why(what, key):
+    world = World(update_errors={
+        f"eks.{what}.version_update": ["PodEvictionFailure", "pods would not leave"]})
+    actions(world.run({**NODES, "eks_cluster": {"version": "1.34"}}))
+    result = world.run(NODES)
+    assert result["failed"]
+    assert f"update {key}: version did not take the wanted value; PodEvictionFailure: " \
+        "pods would not leave" in result["msg"]

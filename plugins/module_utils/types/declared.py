@@ -55,6 +55,10 @@ class Declared(Resource):
         method, param = self.deletes
         getattr(getattr(api, self.service), method)(**{param: search(self.ref, live)})
 
+    def explain(self, api, live: dict) -> str:
+        """What the service can tell of why a change or a removal failed; read after the run."""
+        return ""
+
 
 def given(resource) -> set[str]:
     """The fields that a wanted object gives; none where nobody wants it."""

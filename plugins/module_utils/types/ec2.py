@@ -18,6 +18,7 @@ class Ec2(Declared):
 
     service = "ec2"
     kind = ""  # resource type in TagSpecifications
+    holder = ""  # filter of DescribeNetworkInterfaces that finds what keeps it from being removed
     unique = ""  # filter of the name, where only one object may have it: the identity's first
     tags_path = "Tags"
 
@@ -52,6 +53,22 @@ class Ec2(Declared):
             api.ec2.delete_tags(Resources=ids, Tags=[{"Key": key} for key in unwanted])
 
 
+    def explain(self, api, live):
+        """The network interfaces in it, with who made them."""
+        held = [{"Name": self.holder, "Values": [search(self.ref, live)]}]
+        found = self.holder and api.pages("ec2", "describe_network_interfaces",
+                                          "NetworkInterfaces", Filters=held)
+        names = [f"{i['NetworkInterfaceId']} ({_user(i)})" for i in found or ()]
+        return f"in use by {', '.join(names)}: remove them, then run again" if names else ""
+
+
+def _user(interface: dict) -> str:
+    """Whose a network interface is, as far as it tells."""
+    instance = search("Attachment.InstanceId", interface)
+    return instance or interface.get("Description") or interface.get("RequesterId") \
+        or interface.get("InterfaceType", "interface")
+
+
 class Vpc(Ec2):
     """A virtual private cloud."""
 
@@ -59,6 +76,7 @@ class Vpc(Ec2):
     enable_dns_support: bool = attr("EnableDnsSupport", later=True)
     enable_dns_hostnames: bool = attr("EnableDnsHostnames", later=True)
 
+    holder = "vpc-id"
     kind, ref = "vpc", "VpcId"
     reads, creates = ("describe_vpcs", "Vpcs"), ("create_vpc", "Vpc")
     deletes = ("delete_vpc", "VpcId")
@@ -140,6 +158,7 @@ class Subnet(Ec2):
     availability_zone: str = create_only("AvailabilityZone")
     map_public_ip_on_launch: bool = attr("MapPublicIpOnLaunch", later=True)
 
+    holder = "subnet-id"
     kind, ref = "subnet", "SubnetId"
     reads, creates = ("describe_subnets", "Subnets"), ("create_subnet", "Subnet")
     deletes = ("delete_subnet", "SubnetId")
@@ -270,6 +289,7 @@ class SecurityGroup(Ec2):
     vpc: Vpc = create_only("VpcId")
     default_egress: bool = attr(later=True, default=False)  # to everywhere, as AWS makes it
 
+    holder = "group-id"
     kind, ref, unique = "security-group", "GroupId", "group-name"
     identity = ("group_name", "vpc")
     reads, creates = ("describe_security_groups", "SecurityGroups"), ("create_security_group", "@")

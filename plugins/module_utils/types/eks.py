@@ -99,6 +99,16 @@ class Eks(Declared):
         """Adds or overwrites our tags."""
         api.eks.tag_resource(resourceArn=search(self.arn, live), tags=self.tags)
 
+    def explain(self, api, live):
+        """The errors of its latest update, if that failed."""
+        names = {n: live[n] for n in ("nodegroupName", "addonName") if n in live}
+        name = live.get("clusterName", live.get("name"))
+        ids = api.pages("eks", "list_updates", "updateIds", name=name, **names)
+        found = api.map(lambda i: api.eks.describe_update(updateId=i, name=name, **names)["update"],
+                        ids)
+        latest = max(found, key=lambda u: u["createdAt"], default={})
+        return "; ".join(f"{e['errorCode']}: {e['errorMessage']}" for e in latest.get("errors", ()))
+
 
 class Cluster(Eks):
     """A control plane. It holds no data of its own (what runs in it is declared elsewhere), so it
