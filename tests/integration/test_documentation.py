@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.groundwork.aws.plugins.plugin_utils.tree import tree
 from tests.integration.test_examples import MODULES, assigned
-from tests.world import World
+from tests.world import World, changed, stack
 
 from lab.launcher import Launcher
 
@@ -119,6 +120,41 @@ def test_links():
              for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
              if not (page.parent / target).exists()]
     assert not wrong
+
+
+def alike(plan: str) -> str:
+    """A plan without what differs from run to run: ids and the number of reads."""
+    return re.sub(r"\d+ reads", "N reads", re.sub(r"-[0-9a-f]{17}\b", "-ID", plan)).strip()
+
+
+def test_plan_of_the_readme():
+    """It is the plan of a stack as it is built, with the two options changed that the text names."""
+    world, wanted = World(), stack("sentineltranslate-dev")
+    assert not world.run(wanted)["failed"]
+    for path, value in (("network.nat_gateways", "one_per_zone"),
+                        ("eks_nodegroups.nodegroups.gpu.max_size", 4)):
+        wanted = changed(wanted, {"path": ["components", *path.split(".")], "to": value})
+    shown = next(text for text in blocks(ROOT / "README.md", "text") if "stack " in text)
+    assert alike(shown) == alike(tree(world.run(wanted, check=True)))
+
+
+def test_costs_of_the_readme():
+    """Numbers and sizes are the stack's; each line is its price, a month long."""
+    rows = dict(re.findall(r"^\| (.*?) \| ([\d.]+) \|$", (ROOT / "README.md").read_text(), re.M))
+    parts = stack("sentineltranslate-dev")["components"]
+    groups = parts["eks_nodegroups"]["nodegroups"]
+    nodes = {n: (g["desired_size"], g["instance_types"][0]) for n, g in groups.items()}
+    disks = sum(g["desired_size"] * g["disk_size"] for g in groups.values())
+    assert parts["network"]["nat_gateways"] == "one" and not parts["network"].get("flow_logs")
+    assert list(rows) == [next(r for r in rows if r.startswith(start)) for start in (
+        "EKS control plane", "1 NAT gateway", "{} {}".format(*nodes["cpu"]),
+        "{} {}".format(*nodes["gpu"]), f"{disks} GB gp3", "all")]
+    for what, cost in list(rows.items())[:-1]:
+        prices = [float(price) for price in re.findall(r"\b0\.\d+", what)]
+        count = int(found[0]) if (found := re.match(r"\d+", what)) else 1
+        hours = 1 if " a GB" in what else 730
+        assert f"{count * sum(prices) * hours:.2f}" == cost, what
+    assert f"{sum(float(cost) for what, cost in rows.items() if what != 'all'):.2f}" == rows["all"]
 
 
 def returned(module: str) -> dict:
