@@ -128,7 +128,7 @@ def alike(plan: str) -> str:
 
 
 def test_plan_of_the_readme():
-    """It is the plan of a stack as it is built, with the two options changed that the text names."""
+    """It is the plan of a stack as it was built, with the two options changed that are named."""
     world, wanted = World(), stack("sentineltranslate-dev")
     assert not world.run(wanted)["failed"]
     for path, value in (("network.nat_gateways", "one_per_zone"),
@@ -140,7 +140,7 @@ def test_plan_of_the_readme():
 
 def test_costs_of_the_readme():
     """Numbers and sizes are the stack's; each line is its price, a month long."""
-    rows = dict(re.findall(r"^\| (.*?) \| ([\d.]+) \|$", (ROOT / "README.md").read_text(), re.M))
+    rows = dict(re.findall(r"^\| (.*?) \| (\d+\.\d\d) \|$", (ROOT / "README.md").read_text(), re.M))
     parts = stack("sentineltranslate-dev")["components"]
     groups = parts["eks_nodegroups"]["nodegroups"]
     nodes = {n: (g["desired_size"], g["instance_types"][0]) for n, g in groups.items()}
