@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import yaml
+
 from lab.kube import children, parts
 from lab.kube.api import Api, ApiError
 from lab.kube.door import Door, discovery
@@ -40,7 +42,7 @@ class Cluster:
 
     def __init__(self, folder, options, programs, webhooks):
         self.folder, self.options, self.programs = Path(folder), options, programs
-        self.webhooks, self.stages = webhooks, STAGES
+        self.webhooks, self.stages = webhooks, self.folder / "stages.yaml"
         self.children, self.lock, self.stopped = {}, threading.Lock(), False
         self.ready = threading.Event()
         self.error = self.api = self.door = None
@@ -100,6 +102,7 @@ class Cluster:
     def _prepare(self):
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, mode=0o700)
+        self.stages.write_text(yaml.safe_dump_all(yaml.safe_load(STAGES.read_text())))
         authority, signer, self.door = Authority(), Signer(), Door()
         self.authority = authority.pem.decode()
         self.issuer = f"https://localhost:{self.door.port}{self.options.issuer_path}"

@@ -32,7 +32,7 @@ options:
       - Name in the stack to options of the group. Its key is
         C(security_groups/security_group/NAME).
       - C(group_name) (string, default C(PRODUCT-ENVIRONMENT-sg-NAME)) and C(description) (string)
-        can only be changed by a replacement, which deletes the old group first: AWS refuses that
+        can only be changed by a replacement, which deletes the old group first. AWS refuses that
         as long as anything uses it. To rename one in use, add a group of another name, let its
         users name that one, then remove the first.
       - C(cluster_tag) (boolean) tags the group C(kubernetes.io/cluster/CLUSTER=owned), by which
