@@ -127,7 +127,7 @@ class Nodes:
         """Instances in the emptiest zones, and their nodes."""
         fresh = []
         with self.call.lab.lock:
-            for _ in range(count):
+            for _turn in range(count):
                 fresh.append(self.machine(version or self.group["version"]))
                 self.machines.append(fresh[-1])
             self.tell()
@@ -160,7 +160,7 @@ class Nodes:
     def surplus(self, count):
         """The zones stay level; of a zone, the oldest goes first, as Auto Scaling's default."""
         rest, chosen = list(self.machines), []
-        for _ in range(count):
+        for _turn in range(count):
             used = Counter(machine.zone for machine in rest)
             chosen.append(max(rest, key=lambda item: (used[item.zone], -rest.index(item))))
             rest.remove(chosen[-1])

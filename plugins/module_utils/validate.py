@@ -52,8 +52,7 @@ class Validator:
         if problems:
             return problems
         self.known = {**options, **({"capacity": capacity} if capacity else {})}
-        return self._told(rules.findings(self.stack, self.known,
-                                        self.params["waivers"], today()))
+        return self._told(rules.findings(self.stack, self.known, self.params["waivers"], today()))
 
     def _capacity(self) -> tuple[dict, list[str]]:
         given = {k: v for k, v in (self.params["capacity"] or {}).items() if v is not None}

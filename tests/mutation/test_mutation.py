@@ -22,7 +22,7 @@ def copied(folder: Path, room: str) -> Path:
     """A room, what it imports and its tests, apart from the checkout; returns the room."""
     house = folder / "ansible_collections/groundwork/aws" / UTILS
     unwanted = shutil.ignore_patterns("__pycache__")
-    for name in {"engine", room}:
+    for name in sorted({"engine", room}):
         shutil.copytree(ROOT / UTILS / name, house / name, ignore=unwanted)
     (house / "__init__.py").touch()  # or Python prefers the checkout's
     shutil.copytree(ROOT / "tests/unit" / room, folder / "tests/unit" / room, ignore=unwanted)

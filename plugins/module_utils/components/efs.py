@@ -154,4 +154,3 @@ def _access_point(name: str, given: dict, file_system: FileSystem) -> AccessPoin
     return AccessPoint(
         key=f"efs/access_point/{name}", file_system=file_system, tags=dict(given["tags"]),
         posix_user=user and as_aws(user), root_directory=root and as_aws(root))
-

@@ -71,4 +71,3 @@ def _secret(name: str, given: dict, stack, problems: list) -> Secret:
         password=password if given["generate"] else None, template=how["secret_string_template"],
         generate_string_key=how["generate_string_key"], recovery_window_in_days=days,
         deletion_protection=given["deletion_protection"], tags=dict(given["tags"]))
-

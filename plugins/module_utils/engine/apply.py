@@ -110,7 +110,7 @@ class Steps:
         """One group of fields after another until nothing differs."""
         while changed := diff(wanted, live):  # the tags may hold one more: it is not replaced
             tags = changed.get("tags", ({}, wanted.tags))[1]
-            name, (have, want) = next(iter(changed.items()))
+            (name, (have, want)), *_others = changed.items()
             if name not in wanted.updaters:  # known only now: what it refers to was made again
                 raise Failure(f"{name} is {have!r}, not {want!r}: the next plan replaces it")
             update = partial(wanted.updaters[name], replace(wanted, tags=tags))

@@ -52,7 +52,6 @@ class Ec2(Declared):
         if unwanted:
             api.ec2.delete_tags(Resources=ids, Tags=[{"Key": key} for key in unwanted])
 
-
     def explain(self, api, live):
         """The network interfaces in it, with who made them."""
         held = [{"Name": self.holder, "Values": [search(self.ref, live)]}]

@@ -11,7 +11,7 @@ from ansible_collections.groundwork.aws.plugins.module_utils.engine.apply import
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.plan import (
     Policy, destroy, plan,
 )
-from ansible_collections.groundwork.aws.plugins.module_utils.engine.resource import Lookup, attr
+from ansible_collections.groundwork.aws.plugins.module_utils.engine.resource import attr
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.scan import Scan
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.wait import Clock, pauses
 from tests.unit.engine import toys
