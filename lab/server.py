@@ -65,6 +65,12 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = handle_any
 
+    def handle_expect_100(self):
+        """What S3's clients wait for, at most a second, before they send a body."""
+        super().handle_expect_100()
+        self.wfile.flush()
+        return True
+
     def read_body(self):
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
             return b"".join(self.chunks())

@@ -3,10 +3,12 @@
 """The lab as a background process: start, use, control, stop."""
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import boto3
 import botocore.config
@@ -70,6 +72,14 @@ def test_a_server_from_start_to_stop(launcher, tmp_path):
 
     launcher.stop()
     assert launcher.running() is None
+
+
+def test_a_body_that_is_announced_is_asked_for(launcher):
+    address = urlsplit(launcher.start()["endpoint"])
+    with socket.create_connection((address.hostname, address.port), timeout=10) as door:
+        door.sendall(b"PUT /bucket-one/key HTTP/1.1\r\nHost: localhost\r\n"
+                     b"Content-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+        assert door.recv(100).startswith(b"HTTP/1.1 100 ")
 
 
 def test_two_at_once(launcher, tmp_path):
