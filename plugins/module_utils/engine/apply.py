@@ -88,14 +88,26 @@ class Steps:
 
     def create(self, wanted, old):
         """Creates, looking before every repetition: a lost answer must not make a second one."""
-        usual = wanted.seconds.get("create", 1)
-        look = partial(self.look, wanted, partial(_heir, wanted, old), 1, EFFECT)
-        create = partial(self.attempt, partial(wanted.create, self.api), usual, wanted.key, look)
+        usual, heir = wanted.seconds.get("create", 1), partial(self.heir, wanted, old)
+        create = partial(self.attempt, partial(wanted.create, self.api), usual, wanted.key, heir)
         try:
             return (yield from create()) or {}
         except Exists:  # the one of that name may be leaving, or have gone since
-            yield from self.look(wanted, lambda there: not there.leaving.find(wanted), usual)
+            listing = yield from self.attempt(Wait(0, type(wanted)))
+            for live in listing.leaving.find(wanted):
+                yield from self.reach("gone", wanted, live)
             return (yield from create()) or {}
+
+    def heir(self, wanted, old):
+        """What a creation has made: not what is replaced, or was before, nor somebody else's."""
+        was = search(wanted.ref, old)
+        for pause in itertools.chain([0], pauses(self.clock, 1, EFFECT)):
+            for live in (yield from self.attempt(Wait(pause, type(wanted)))).find(wanted):
+                tags, same = wanted.tags_of(live), was and search(wanted.ref, live) == was
+                if not same and not wanted.marked(live) and all(
+                        tags.get(name) == wanted.tags.get(name) for name in (OWNER, KEY)):
+                    return live
+        return None
 
     def complete(self, wanted, live):
         """Sets what creation does not accept."""
@@ -151,14 +163,6 @@ class Steps:
                 return False
         raise Failure(f"not {goal} in time{why}")
 
-    def look(self, wanted, find, usual: float, limit: float | None = None):
-        """What `find` finds in a listing of the type, as soon as it does; None in the end."""
-        for pause in itertools.chain([0], pauses(self.clock, usual, limit)):
-            found = find((yield from self.attempt(Wait(pause, type(wanted)))))
-            if found:
-                return found
-        return None
-
     def attempt(self, request, usual: float = 1, key: str = "", look=None):
         """A request, repeated while its failure is one that time heals.
 
@@ -184,17 +188,6 @@ class Steps:
                 if pause is None:
                     raise
             yield Wait(pause)
-
-
-def _heir(wanted, old, listing):
-    """What a creation has made: neither what is replaced, or was before, nor somebody else's."""
-    was = search(wanted.ref, old)
-    for live in listing.find(wanted):
-        tags, same = wanted.tags_of(live), was is not None and search(wanted.ref, live) == was
-        if not same and not wanted.marked(live) and all(
-                tags.get(name) == wanted.tags.get(name) for name in (OWNER, KEY)):
-            return live
-    return None
 
 
 class Run:
