@@ -1,6 +1,6 @@
 # Copyright: groundwork.aws contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the installed botocore knows of its APIs, read quickly: half of what a client takes."""
+"""What the installed botocore knows of its APIs, read in half the time that it takes itself."""
 from __future__ import annotations
 
 import functools
