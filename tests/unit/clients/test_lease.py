@@ -52,14 +52,14 @@ class Store:
     """A store of one record whose writes fail as told."""
 
     def __init__(self):
-        self.holder, self.mark, self.fails, self.written = None, None, None, threading.Event()
+        self.holder, self.mark, self.fails, self.written = None, None, (), threading.Event()
 
     def read(self):
         return self.holder, self.mark
 
     def write(self, holder, mark):
-        if self.fails:
-            raise self.fails
+        for failure in self.fails:
+            raise failure
         if mark != self.mark:
             return None
         self.holder, self.mark = holder, (mark or 0) + 1
@@ -89,15 +89,15 @@ def test_renewals_go_on(held):
 @pytest.mark.parametrize("failure", [Ambiguous("500"), RuntimeError("broken"), OSError(28)])
 def test_it_is_lost_when_it_was_not_renewed_in_time(held, monkeypatch, failure):
     """Whatever keeps it from being renewed: after its expiry others may take it."""
-    held.store.fails = failure
+    held.store.fails = [failure] if failure else []
     monkeypatch.setattr(lease, "LAST", lease.MINUTES * 60 - 0.2)
     assert held.stop.wait(5) and "lease acme-test: not renewed before" in held.lost
 
 
 def test_a_short_failure_loses_nothing(held):
-    held.store.fails = Ambiguous("500")
+    held.store.fails = [Ambiguous("500")]
     assert not held.stop.wait(0.1)
-    held.store.fails = None
+    held.store.fails = []
     held.store.written.clear()
     assert held.store.written.wait(5) and not held.lost
 
