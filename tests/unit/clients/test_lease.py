@@ -89,7 +89,7 @@ def test_renewals_go_on(held):
 @pytest.mark.parametrize("failure", [Ambiguous("500"), RuntimeError("broken"), OSError(28)])
 def test_it_is_lost_when_it_was_not_renewed_in_time(held, monkeypatch, failure):
     """Whatever keeps it from being renewed: after its expiry others may take it."""
-    held.store.fails = [failure] if failure else []
+    held.store.fails = [failure]
     monkeypatch.setattr(lease, "LAST", lease.MINUTES * 60 - 0.2)
     assert held.stop.wait(5) and "lease acme-test: not renewed before" in held.lost
 
