@@ -135,11 +135,11 @@ def test_lost_answers_of_the_lease_itself(call, when):
 
 def test_a_lease_that_is_taken_over_ends_the_run(monkeypatch):
     monkeypatch.setattr(lease, "RENEW", 0.01)
-    world = World(latency_ms=20)
+    world = World(latency_ms=100)
     handle = world.lab.handle
 
     def handled(*args, **kwargs):
-        if len(world.lab.calls.writes) >= 12 and world.lab.handle is handled:
+        if len(world.lab.calls.writes) >= 6 and world.lab.handle is handled:
             world.lab.handle = handle
             hold_now(world)
         return handle(*args, **kwargs)
