@@ -112,7 +112,7 @@ class Session:
     def _apply(self, current: Plan, lease: Lease) -> dict:
         run = Run(current, self.scan(), self.clock)
         run.stop = lease.stop
-        run.told = told = Progress(current, self.facts(current), self.clock)
+        run.told = told = Progress(run, self.facts(current))
         outcomes = run.go()
         current.lives = run.steps.lives
         if run.stop.is_set():
@@ -152,10 +152,10 @@ class Session:
 class Progress:
     """Tells the action plugin, through a file, the plan, what starts and ends, and what is left."""
 
-    def __init__(self, current: Plan, result: dict, clock: Clock):
-        self.path, self.clock = os.environ.get(PROGRESS), clock
-        self.changes = {c.step: c for c in current.steps}
-        self.ways = current.ways
+    def __init__(self, run: Run, result: dict):
+        self.path, self.clock, self.stop = os.environ.get(PROGRESS), run.clock, run.stop
+        self.changes = {c.step: c for c in run.plan.steps}
+        self.ways = run.plan.ways
         self.open, self.begun = set(self.changes), {}
         self._write(result)
 
@@ -165,6 +165,8 @@ class Progress:
             self.open.discard(step)
         else:
             self.begun[step] = now
+        if self.stop.is_set() and (not outcome or outcome.state != "done"):
+            return  # `stopped` names them all
         left = max((self.ways[s] - (now - self.begun.get(s, now)) for s in self.open), default=0)
         self._write(dict(key=change.key, action=change.action, expected_seconds=change.seconds,
                          state=outcome.state if outcome else "started", left=left,

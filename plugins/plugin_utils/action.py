@@ -107,8 +107,7 @@ class Follower(threading.Thread):
             self._told = True
             self._say(tree(event))
         shown = [progress(e) for e in events if "state" in e
-                 and (e["state"] != "started" or e["expected_seconds"] >= LONG)
-                 and (e["state"] == "done" or not self.stop.number)]
+                 and (e["state"] != "started" or e["expected_seconds"] >= LONG)]
         shown += [line for e in events if "stopped" in e for line in rest(e["stopped"])]
         if shown:
             self._say("\n".join(f"{self.host}: {line}" for line in shown))

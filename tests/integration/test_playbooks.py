@@ -183,7 +183,7 @@ def test_stopped_by_control_c_names_the_rest(lab, inventory, short, number):
     assert run.returncode
     told = dict(re.findall(r"acme-dev: stopped: ([^(,]*)[^(]* \(\d+\): (.*)", text))
     assert told.keys() >= {"done", "in flight", "not begun"}, text
-    assert "failed" not in text and "skipped" not in text
+    assert "failed" not in text and "skipped" not in text, text
     keys = {key for names in told.values() for key in names.split(", ")}
     assert keys == {*re.findall(r"    \+ (\S+)", text)}
     assert "network/nat_gateway/a" in told["in flight"]
