@@ -13,14 +13,14 @@ from .clients.lease import Bucket, Lease
 from .components.context import Stack
 from .components.tags import checked_tags, with_tags
 from .engine.errors import Failure, Refused
-from .engine.plan import Plan, Policy, Survey, destroy, kind_of, plan
+from .engine.plan import Plan, Survey, destroy, kind_of, plan
 from .engine.resource import KEY, Lookup, field_types, jmespath
 from .engine.scan import Scan
 from .engine.wait import Clock
 from . import report, validate
 from .connect import boto3, connect, guard_account
 from .options import Module, checked, nearest
-from .session import Session, carry_out
+from .session import OPTIONS, Session, carry_out
 from .types.declared import Declared
 
 COMMON = dict(
@@ -28,16 +28,11 @@ COMMON = dict(
     environment=dict(type="str", required=True),
     aws_account_id=dict(type="str"),
     stack_tags=dict(type="dict", default={}),
-    state=dict(type="str", default="present", choices=["present", "absent"]),
     confirm_destroy=dict(type="str"),
     prune=dict(type="bool", default=False),
-    adopt=dict(type="list", elements="str", default=[]),
-    allow_replace=dict(type="list", elements="str", default=[]),
-    allow_data_loss=dict(type="list", elements="str", default=[]),
     lease_bucket=dict(type="str"),
-    lease_takeover=dict(type="bool", default=False),
+    **OPTIONS,
     **validate.OPTIONS,
-    plan_file=dict(type="path"),
 )
 UNLISTED = ("role", "managed_policy", "instance_profile", "oidc_provider")  # IAM is in no region
 TYPES = __name__.rpartition(".")[0] + ".types."
@@ -203,10 +198,7 @@ class StackSession(Session):
 
     def plan(self):
         scan, alone = self.scan(), len(self.components) == 1
-        policy = Policy(prune=self.params["prune"], adopt=tuple(self.params["adopt"]),
-                        allow_replace=tuple(self.params["allow_replace"]),
-                        allow_data_loss=tuple(self.params["allow_data_loss"]),
-                        components=tuple(self.components) if alone else ())
+        policy = self.policy(tuple(self.components) if alone else ())
         if self.params["state"] == "absent":
             return destroy(self.resources, scan, concrete(), policy)
         found = plan(self.resources, scan, self._other_types(), policy)

@@ -19,7 +19,7 @@ from .engine.plan import Policy, destroy, plan
 from .engine.resource import jmespath
 from .engine.wait import Clock
 from .options import Module
-from .session import Session, carry_out
+from .session import OPTIONS, Session, carry_out
 from .types.applyset import Parent
 from .types.compare import masked_given, shown, veil
 from .types.kubernetes import Kinds
@@ -55,15 +55,10 @@ SPEC = dict(
     cluster=dict(type="str"),
     kubeconfig=dict(type="path"),
     context=dict(type="str"),
-    state=dict(type="str", default="present", choices=["present", "absent"]),
     prune=dict(type="bool", default=True),
-    adopt=dict(type="list", elements="str", default=[]),
     force_conflicts=dict(type="list", elements="str", default=[]),
-    allow_replace=dict(type="list", elements="str", default=[]),
-    allow_data_loss=dict(type="list", elements="str", default=[]),
-    lease_takeover=dict(type="bool", default=False),
     timeout=dict(type="int"),
-    plan_file=dict(type="path"),
+    **OPTIONS,
     **AWS,
 )
 HOME = "~/.kube/config"
@@ -114,7 +109,7 @@ def reach(module, clock: Clock) -> Cluster | Nowhere:
         found = {"status": "not there"}
     if found.get("status") in ("ACTIVE", "UPDATING"):
         return Cluster(from_eks(aws, found), clock=clock)
-    if not module.check_mode:
+    if params["state"] == "present" and not module.check_mode:
         raise Refused([f"cluster {name}: it is {found['status'].lower()}; converge the stack "
                        "first"])
     return Nowhere(f"EKS cluster {name}", clock)
@@ -168,9 +163,7 @@ class SetSession(Session):
 
     def plan(self):
         scan = self.scan()
-        policy = Policy(prune=self.params["prune"], adopt=tuple(self.params["adopt"]),
-                        allow_replace=tuple(self.params["allow_replace"]),
-                        allow_data_loss=tuple(self.params["allow_data_loss"]))
+        policy = self.policy()
         types = self._types(scan)
         if not self.present:
             return self._removal(scan, types, policy)

@@ -12,11 +12,19 @@ import threading
 from .clients.lease import Lease
 from .engine.apply import Run
 from .engine.errors import Failure, Refused
-from .engine.plan import Plan
+from .engine.plan import Plan, Policy
 from .engine.scan import Scan
 from .engine.wait import Clock
 from . import report
 
+OPTIONS = dict(  # of every module that changes something
+    state=dict(type="str", default="present", choices=["present", "absent"]),
+    adopt=dict(type="list", elements="str", default=[]),
+    allow_replace=dict(type="list", elements="str", default=[]),
+    allow_data_loss=dict(type="list", elements="str", default=[]),
+    lease_takeover=dict(type="bool", default=False),
+    plan_file=dict(type="path"),
+)
 PROGRESS = "GROUNDWORK_PROGRESS"  # a file that the action plugin reads while the module runs
 
 
@@ -81,6 +89,12 @@ class Session:
     def scan(self) -> Scan:
         """A reading of what is there."""
         return Scan(self.api, self.owner, self.resources)
+
+    def policy(self, components: tuple = ()) -> Policy:
+        """What the user allows; `components`: those that alone are looked at."""
+        allowed = {name: tuple(self.params[name])
+                   for name in ("adopt", "allow_replace", "allow_data_loss")}
+        return Policy(prune=self.params["prune"], components=components, **allowed)
 
     def converge(self) -> dict:
         """The result of the module."""

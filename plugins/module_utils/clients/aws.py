@@ -17,7 +17,7 @@ except ImportError:  # run.py reports the missing library
 from ..engine.errors import Ambiguous, Failure, Throttled
 from ..engine.resource import OWNER, search
 from ..engine.wait import Clock
-from .errors import accepted, translate
+from .errors import WriteRefused, accepted, translate
 from .throttle import Throttle
 
 READS = ("Describe", "List", "Get", "Head", "BatchGet", "BatchDescribe", "BatchCheck", "Simulate",
@@ -29,10 +29,6 @@ ATTEMPTS = 6  # tries of a read, and of a write that was refused for its rate
 def is_read(operation: str) -> bool:
     """Whether an API operation changes nothing, by its name."""
     return operation.startswith(READS) and operation not in NOT_READS
-
-
-class WriteRefused(Failure):
-    """A write was tried where only reads are allowed: an error of this collection."""
 
 
 class Service:

@@ -7,8 +7,6 @@ https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-manage
 from __future__ import annotations
 
 import base64
-import json
-import os
 import ssl
 
 try:
@@ -17,7 +15,7 @@ try:
 except ImportError:  # run_applyset.py reports the missing library
     RequestSigner = ServiceId = None
 
-from .kubeconfig import Kept
+from .kubeconfig import Kept, write_private
 from .kubernetes import Connection
 
 SIGNED = 60  # seconds in which a presigned address may be used first
@@ -51,14 +49,11 @@ def from_eks(aws, description: dict) -> Connection:
 
 
 def _written(folder: str, description: dict, token: str) -> str:
-    """A kubeconfig for a program that needs one; nobody else may read it."""
+    """A kubeconfig for a program that needs one."""
     authority = description["certificateAuthority"]["data"]
     config = {"apiVersion": "v1", "kind": "Config", "current-context": "eks",
               "clusters": [{"name": "eks", "cluster": {
                   "server": description["endpoint"], "certificate-authority-data": authority}}],
               "users": [{"name": "eks", "user": {"token": token}}],
               "contexts": [{"name": "eks", "context": {"cluster": "eks", "user": "eks"}}]}
-    path = os.path.join(folder, "kubeconfig")
-    with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
-        json.dump(config, file)
-    return path
+    return write_private(folder, "kubeconfig", config)

@@ -46,6 +46,10 @@ TEXTS = (
 )
 
 
+class WriteRefused(errors.Failure):
+    """A write was tried where only reads are allowed: an error of this collection."""
+
+
 def failure(code: str, text: str, operation: str, status: int = 0) -> errors.ServiceFailure:
     """The engine's failure for an answer of AWS."""
     kinds = [*(kind for kind, pattern in TEXTS if re.search(pattern, f"{code} {text}")),

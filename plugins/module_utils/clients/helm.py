@@ -3,14 +3,14 @@
 """The helm program, for what only it can do: https://helm.sh/docs/helm/."""
 from __future__ import annotations
 
-import json
-import os
 import re
 import subprocess
 import tempfile
 
 from ..engine.errors import Failure, ServiceFailure, Unreachable
-from .kubernetes import Cluster, WriteRefused
+from .errors import WriteRefused
+from .kubeconfig import write_private
+from .kubernetes import Cluster
 
 SPARE = 60  # seconds beyond helm's own limit, after which it is given up
 
@@ -45,11 +45,7 @@ class Helm:
             command = [self.binary, *words, "--kubeconfig", path]
             command += ["--kube-context", context] if context else []
             if values is not None:
-                file = os.path.join(folder, "values.json")
-                with open(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600), "w",
-                          encoding="utf-8") as out:
-                    json.dump(values, out)
-                command += ["--values", file]
+                command += ["--values", write_private(folder, "values.json", values)]
             return self._run(command, seconds + SPARE)
 
     @staticmethod

@@ -19,7 +19,10 @@ class LeaseObject:
         self.path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 
     def read(self) -> tuple:
-        """(holder, mark of this state); (None, None) when there is none."""
+        """(holder, mark of this state); (None, None) when there is none.
+
+        A record that cannot be read is an empty holder.
+        """
         try:
             found = self.api.get(f"{self.path}/{self.name}")
         except NotFound:
@@ -27,8 +30,11 @@ class LeaseObject:
         notes = found["metadata"].get("annotations") or {}
         unknown = {"who": "somebody", "host": "somewhere", "pid": 0, "token": "",
                    "until": "2000-01-01T00:00:00+00:00"}  # not one of ours: free to take
-        return (json.loads(notes[HOLDER]) if HOLDER in notes else unknown,
-                found["metadata"]["resourceVersion"])
+        try:
+            holder = json.loads(notes[HOLDER]) if HOLDER in notes else unknown
+        except ValueError:
+            holder = {}
+        return (holder if isinstance(holder, dict) else {}, found["metadata"]["resourceVersion"])
 
     def write(self, holder: dict, mark):
         """The mark of the state that is written, or None when it is not the marked one before."""

@@ -64,10 +64,23 @@ def from_kubeconfig(path: str, context: str | None, clock) -> Connection:
         kubeconfig=lambda _folder: (os.path.abspath(path), wanted))
 
 
+def write_private(folder: str, name: str, data: dict) -> str:
+    """The path of a file with the data, which nobody else may read."""
+    path = os.path.join(folder, name)
+    with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+        json.dump(data, file)
+    return path
+
+
+def documents(stream) -> list:
+    """All documents of a YAML text or file, by the C library where it is there."""
+    return list(yaml.load_all(stream, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+
+
 def _read(path: str) -> dict:
     try:
         with open(path, encoding="utf-8") as file:
-            return yaml.load(file, getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
+            return (documents(file) or [{}])[0] or {}
     except (OSError, yaml.YAMLError) as error:
         raise Refused([f"kubeconfig: {path} cannot be read: {error}"]) from None
 

@@ -21,6 +21,7 @@ except ImportError:  # run_applyset.py reports the missing library
 
 from ..engine import errors
 from ..engine.wait import Clock
+from .errors import WriteRefused
 
 MANAGER = "groundwork"  # owner of the fields that we apply
 ATTEMPTS = 5  # tries of a read, and of a write that was refused for its rate
@@ -49,10 +50,6 @@ KINDS = (
 )
 HEAD = re.compile(r"^failed to (create typed patch|convert new) object \(.*?\)( to [^:]*)?: ")
 DUMP = re.compile(r"(Invalid value: )(?!\"[^\"]{0,80}\": |[^\s\"{]{1,80}: ).*(?=: )", re.S)
-
-
-class WriteRefused(errors.Failure):
-    """A write was tried where only reads are allowed: an error of this collection."""
 
 
 class Rejected(errors.ServiceFailure):

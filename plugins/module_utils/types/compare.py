@@ -99,6 +99,11 @@ def scrubbed(text: str, manifest: dict) -> str:
     """A message of the server without the values of the Secret that it is about."""
     values = [v for part in VEILED if part in manifest
               for v in flat(unveil(manifest[part])).values()] if secret(manifest) else []
+    return without(text, values)
+
+
+def without(text: str, values) -> str:
+    """The text without these values, in whichever form they are written."""
     for value in sorted(map(str, values), key=len, reverse=True):
         forms = [value, json.dumps(value)[1:-1], base64.b64encode(value.encode()).decode()]
         try:

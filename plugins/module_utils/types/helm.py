@@ -10,15 +10,12 @@ import base64
 import gzip
 import json
 
-try:
-    import yaml
-except ImportError:  # run_applyset.py reports the missing library
-    yaml = None
-
+from ..clients.kubeconfig import documents
 from ..clients.kubernetes import Cluster
 from ..engine.errors import Failure, NotFound, ServiceFailure
 from ..engine.resource import KEY, OWNER, Impact, Resource, attr, create_only, updates
-from .compare import NONE, OTHER_SECRET, SECRET, differing, flat, secret, sides, unveil
+from .compare import (NONE, OTHER_SECRET, SECRET, VEILED, differing, flat, secret, sides, unveil,
+                      without)
 
 LABEL = "groundwork.aws/applyset"  # not the members' own: a release's Secrets are no members
 CURRENT = "owner=helm,status!=superseded"
@@ -42,9 +39,9 @@ def latest(items) -> dict:
 
 def rendered(text: str) -> dict:
     """Kind/name -> flat object of all that a manifest holds; what a Secret holds is left out."""
-    objects = [m for m in yaml.load_all(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if m]
+    objects = [m for m in documents(text) if m]
     return {f"{m.get('kind')}/{(m.get('metadata') or {}).get('name')}.{path}":
-            SECRET if secret(m) and path.split(".")[0] in ("data", "stringData") else value
+            SECRET if secret(m) and path.split(".")[0] in VEILED else value
             for m in objects for path, value in flat(m).items()}
 
 
@@ -168,10 +165,7 @@ class HelmRelease(Found):
 
     def scrubbed(self, text: str) -> str:
         """A text without the values that nobody may see."""
-        for value in flat(unveil(self.secret_values or {})).values():
-            for form in (str(value), base64.b64encode(str(value).encode()).decode()):
-                text = text.replace(form, SECRET) if form else text
-        return text
+        return without(text, flat(unveil(self.secret_values or {})).values())
 
     def told(self, failure: Failure) -> Failure:
         """The failure without them."""

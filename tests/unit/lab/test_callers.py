@@ -43,10 +43,10 @@ def test_an_inactive_key_is_unknown(aws):
 def test_a_role_is_assumed_by_whom_it_trusts(aws):
     ann, bob = user(aws, "ann"), user(aws, "bob")
     text = trust("x").replace('"Service": "x"', f'"AWS": "arn:aws:iam::{ACCOUNT}:user/ann"')
-    arn = aws("iam").create_role(RoleName="work", Path="/team/",
+    arn = aws("iam").create_role(RoleName="builder", Path="/team/",
                                  AssumeRolePolicyDocument=text)["Role"]["Arn"]
     made = ann.client("sts").assume_role(RoleArn=arn, RoleSessionName="day")["Credentials"]
-    assert who(session(aws, made))["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/work/day"
+    assert who(session(aws, made))["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/builder/day"
     with pytest.raises(ClientError, match="user/bob is not authorized to perform: sts:AssumeRole"):
         bob.client("sts").assume_role(RoleArn=arn, RoleSessionName="day")
 
