@@ -85,12 +85,13 @@ def failures(current: Plan, failed: dict) -> list[str]:
 
 
 def outputs(current: Plan) -> dict:
-    """key -> what a user or another role wants to know of the object."""
+    """key -> what a user or another role wants to know of the object; text where it is to be made."""
     found = {}
     for key, resource in current.wanted.items():
         live = current.lives.get(key)
-        if live and not resource.external and resource.outputs:
-            found[key] = {name: search(path, live) for name, path in resource.outputs.items()}
+        if not resource.external and resource.outputs:
+            found[key] = {name: search(path, live) if live else f"(after apply: {key})"
+                          for name, path in resource.outputs.items()}
     return found
 
 
