@@ -34,7 +34,7 @@ lint:  ## Check the style: ansible-lint, yamllint, changelog, line lengths
 	$(READY)
 	@tools/lint
 
-docs:  ## Write a page in docs/ for each module and role
+docs:  ## Write a page for each module in docs/, and for each role beside it
 	$(READY)
 	@$(PYTHON) tools/docs.py
 

@@ -1,5 +1,6 @@
-"""Write a page for each module, role and plugin in docs/, out of its own documentation.
+"""Write a page for each module, role and plugin, out of its own documentation.
 
+A role's is its README.md, all others are in docs/.
 With --check nothing is written: it fails when the documentation is not valid or a page is old.
 """
 
@@ -103,6 +104,7 @@ def role_page(name, page):
     text = f"# {COLLECTION}.{name}\n"
     for entry, spec in sorted(page.get("entry_points", {}).items(), key=lambda e: e[0] != "main"):
         title = "Variables" if entry == "main" else f"Variables of `{entry}`"
+        text += "" if entry == "main" else f"\n## Tasks of `{entry}`\n"
         text += f"\n{plain(spec.get('short_description', ''))}\n"
         about = spec.get("description", [])
         about = [about] if isinstance(about, str) else about
@@ -118,8 +120,14 @@ def summary_of(kind, page):
     return (page.get("doc") or {}).get("short_description", "")
 
 
+def home(kind, name):
+    """Where the page of something is: of a role beside it, of anything else in docs/."""
+    return ROOT / "roles" / name / "README.md" if kind == "role" else \
+        DOCS / f"{kind}s" / f"{name}.md"
+
+
 def pages(found):
-    """Everything that belongs in docs/, as {path: text}."""
+    """Every page that is written, as {path: text}."""
     index = f"{NOTE}# Reference\n"
     result = {}
     for kind, title in KINDS.items():
@@ -127,8 +135,9 @@ def pages(found):
             index += f"\n## {title}\n\n"
         for name, page in found[kind].items():
             text = role_page(name, page) if kind == "role" else plugin_page(name, page)
-            result[DOCS / f"{kind}s" / f"{name}.md"] = NOTE + text
-            index += f"* [{name}]({kind}s/{name}.md): {plain(summary_of(kind, page))}\n"
+            result[home(kind, name)] = NOTE + text
+            link = os.path.relpath(home(kind, name), DOCS)
+            index += f"* [{name}]({link}): {plain(summary_of(kind, page))}\n"
     result[DOCS / "findings.md"] = NOTE + findings.page()
     result[DOCS / "reference.md"] = index
     return result
@@ -136,10 +145,8 @@ def pages(found):
 
 def present():
     """The pages that an earlier run wrote."""
-    folders = [DOCS / f"{kind}s" for kind in KINDS]
-    found = [path for folder in folders for path in folder.glob("*.md")]
-    return [path for path in [*found, DOCS / "findings.md", DOCS / "reference.md"]
-            if path.exists() and path.read_text().startswith(NOTE)]
+    found = [*DOCS.glob("*.md"), *DOCS.glob("*/*.md"), *(ROOT / "roles").glob("*/README.md")]
+    return [path for path in found if path.read_text().startswith(NOTE)]
 
 
 def check(wanted):
@@ -164,7 +171,7 @@ def write(wanted):
     for path, text in wanted.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    print(f"{len(wanted)} pages in docs/")
+    print(f"{len(wanted)} pages in docs/ and roles/")
     return 0
 
 

@@ -22,7 +22,8 @@ from lab.launcher import Launcher
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")),
-         *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
+         *sorted((ROOT / "docs" / "decisions").glob("*.md")),
+         *sorted((ROOT / "roles").glob("*/README.md"))]
 SECRET = "emulated-secret-key"
 # Commands that cannot run inside of the tests: where they run, or what they start does, and how.
 ELSEWHERE = {
