@@ -6,6 +6,11 @@ import sys
 from pathlib import Path
 
 STATE = Path(__file__).resolve().parents[2] / ".lab" / "state.json"
+# Of the endpoint that the stack has in the end: it may be another lab's.
+SETTINGS = ("(lookup('url', aws_endpoint_url ~ '/_lab/settings', split_lines=false, "
+            "use_proxy=false) | from_json)")
+WHY = ("this lab has no real clusters, for want of control planes; build them with "
+       "'python -m lab.kube', then start a lab again")
 
 
 def variables(endpoint):
@@ -14,6 +19,7 @@ def variables(endpoint):
         # the lab reads the account out of the access key
         "aws_access_key": "LAB0{{ aws_account_id }}",
         "aws_secret_key": "emulated-secret-key",
+        "stack_roles_skipped": f'{{{{ "" if {SETTINGS}.kubernetes else "{WHY}" }}}}',
     }
 
 

@@ -85,7 +85,7 @@ def failures(current: Plan, failed: dict) -> list[str]:
 
 
 def outputs(current: Plan) -> dict:
-    """key -> what a user or another role wants to know of the object; text where it is to be made."""
+    """key -> what others want to know of the object; text where it is still to be made."""
     found = {}
     for key, resource in current.wanted.items():
         live = current.lives.get(key)

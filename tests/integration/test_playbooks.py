@@ -132,6 +132,23 @@ def test_drift_and_plan_file(lab, inventory, tmp_path):
     assert lab.run("drift", "-i", hosts).returncode == 0
 
 
+def test_roles_of_the_cluster(lab, inventory, tmp_path):
+    """They are planned before there is a cluster, and left out where there is no way to one."""
+    hosts = inventory({"acme-dev": {"eks_cluster": {"version": "1.35"}, "stack_roles": ["tenancy"],
+                                    "tenancy_namespaces": [{"name": "shop"}]}})
+    file = tmp_path / "plan.json"
+    assert lab.run("plan", "-i", hosts, "-e", f"plan_file={file}").returncode == 0
+    found = json.loads((tmp_path / "plan-tenancy.json").read_text())["plan"]
+    assert {change["action"] for change in found} == {"create"}
+    assert "tenancy/namespace/shop" in [change["key"] for change in found]
+    assert json.loads(file.read_text())["plan"]
+    for playbook in ("site", "drift"):
+        done = lab.run(playbook, "-i", hosts, "-i", "inventories/lab")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "tenancy left out: this lab has no real clusters" in done.stdout
+        assert "tenancy/namespace" not in done.stdout
+
+
 def test_two_runs_of_one_stack_make_no_duplicate(lab, inventory):
     hosts = inventory({"acme-dev": {}})
     lab.control("settings", "PUT", {"latency_ms": 30})

@@ -1,0 +1,45 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The objects that a role would hand to its cluster, without a play."""
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+ROLES = Path(__file__).parents[1] / "roles"
+CASES = Path(__file__).parent / "roles"
+# What every role finds in a stack.
+STACK = {"stack_product": "acme", "stack_environment": "test"}
+
+
+@functools.lru_cache(maxsize=None)
+def cases() -> tuple:
+    """(role, name, case) of every file of cases."""
+    return tuple((path.stem, case["name"], case) for path in sorted(CASES.glob("*.yml"))
+                 for case in yaml.safe_load(path.read_text())["cases"])
+
+
+def options(role: str) -> dict:
+    """The variables that a role documents."""
+    specs = yaml.safe_load((ROLES / role / "meta" / "argument_specs.yml").read_text())
+    return specs["argument_specs"]["main"]["options"]
+
+
+def rendered(role: str, variables: dict) -> list[dict]:
+    """The manifests of a role with these variables, which must be as it documents them."""
+    wanted = ArgumentSpecValidator(options(role)).validate(
+        {name: value for name, value in variables.items() if name.startswith(f"{role}_")})
+    assert not wanted.error_messages, wanted.error_messages
+    loader, known = DataLoader(), dict(STACK)
+    for folder in ("defaults", "vars"):
+        path = ROLES / role / folder / "main.yml"
+        known |= loader.load_from_file(str(path), trusted_as_template=True) \
+            if path.exists() else {}
+    text = (ROLES / role / "templates" / "objects.yml.j2").read_text()
+    templar = Templar(loader, {**known, **variables})
+    return [m for m in yaml.safe_load_all(templar.template(trust_as_template(text))) if m]
