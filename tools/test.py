@@ -1,9 +1,10 @@
 """Run every check of the project, go on after a failure, and close with one summary.
 
 The steps of pytest run one after the other with two workers and show their progress; all others,
-each of which keeps one core busy at most, run beside them, and are shown when they end. A pytest
-step counts its tests, every other step counts as one. The last line is
-`N passed, N failed, N skipped`; the exit code is 0 only when nothing failed.
+each of which keeps one core busy at most, run beside them, and are shown when they end. The
+programs of the lab's clusters are built meanwhile, where that has not been done; steps that want
+them wait for them. A pytest step counts its tests, every other step counts as one. The last line
+is `N passed, N failed, N skipped`; the exit code is 0 only when nothing failed.
 """
 
 import contextlib
@@ -34,14 +35,17 @@ class Step:
     venv: Path
     command: list
     junit: bool = False
+    clusters: bool = False  # whether it waits for the programs of the lab's clusters
+    optional: bool = False  # whether it may fail: what needs it is skipped then, with the reason
     passed: int = 0
     failed: int = 0
     skipped: int = 0
     seconds: float = 0.0
 
 
-def pytest(name, venv, *arguments):
-    return Step(name, venv, ["python", "-m", "pytest", "-q", "-n", "auto", *arguments], junit=True)
+def pytest(name, venv, *arguments, **more):
+    return Step(name, venv, ["python", "-m", "pytest", "-q", "-n", "auto", *arguments], junit=True,
+                **more)
 
 
 def main_steps():
@@ -50,8 +54,8 @@ def main_steps():
         Step("docs", MAIN, ["python", "tools/docs.py", "--check"]),
         Step("sanity", MAIN, ["python", "tools/sanity.py", ".venv"]),
         pytest("unit and laws", MAIN, "tests", "--ignore", "tests/integration"),
-        pytest("integration", MAIN, "tests/integration"),
-        Step("molecule", MAIN, ["molecule", "test", "--all"]),
+        pytest("integration", MAIN, "tests/integration", clusters=True),
+        Step("molecule", MAIN, ["molecule", "test", "--all"], clusters=True),
     ]
 
 
@@ -121,6 +125,9 @@ def count(step, status, junit):
             step.passed += max(0, tests - failures - errors - skipped)
     elif status == 0:
         step.passed = 1
+    elif step.optional:
+        step.skipped = 1
+        return
     # A run that broke off, or found no test, has failed whatever it counted.
     if status != 0 and step.failed == 0:
         step.failed = 1
@@ -148,22 +155,33 @@ def run_beside(step, number):
 
 def run_all(steps):
     """All steps, side by side as far as the cores go."""
-    numbered = list(enumerate(steps, 1))
-    with ThreadPoolExecutor(1) as beside:
-        others = [(step, beside.submit(run_beside, step, number))
-                  for number, step in numbered if not step.junit]
+    build = Step("clusters", MAIN, ["python", "-m", "lab.kube"], optional=True)
+    numbered = list(enumerate([build, *sorted(steps, key=lambda step: step.clusters)], 1))
+    with ThreadPoolExecutor(1) as beside, ThreadPoolExecutor(1) as builder:
+        built = builder.submit(run_beside, build, 1)
+
+        def wait_and_run(step, number, how):
+            if step.clusters:
+                built.result()
+            return how(step, number)
+
+        others = [(build, built)]
+        others += [(step, beside.submit(wait_and_run, step, number, run_beside))
+                   for number, step in numbered[1:] if not step.junit]
         try:
-            for number, step in numbered:
+            for number, step in numbered[1:]:
                 if step.junit:
                     print(title(step), flush=True)
-                    run(step, number)
+                    wait_and_run(step, number, run)
         except KeyboardInterrupt:
             beside.shutdown(wait=False, cancel_futures=True)
+            builder.shutdown(wait=False)
             for group in list(RUNNING):
                 end(group)
             raise
         for step, output in others:
             print(title(step), output.result(), sep="\n", flush=True)
+    return [step for _number, step in numbered]
 
 
 def summarise(steps, venvs):
@@ -192,8 +210,7 @@ def main():
     if OLDER.is_dir():
         steps += older_steps()
         venvs.append(OLDER)
-    run_all(steps)
-    return summarise(steps, venvs)
+    return summarise(run_all(steps), venvs)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import json
 
 from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
 
+from .clients.aws import Aws
+from .clients.eks_token import asks_aws, config, eks_token
+from .clients.kubeconfig import write_private
 from .clients.lease import Bucket, Lease
 from .components.context import Stack
 from .components.tags import checked_tags, with_tags
@@ -20,8 +24,9 @@ from .engine.wait import Clock
 from . import report, validate
 from .connect import boto3, connect, guard_account
 from .options import Module, checked, nearest
-from .session import OPTIONS, Session, carry_out
+from .session import OPTIONS, Session, carry_out, writable
 from .types.declared import Declared
+from .types.eks import Cluster
 
 COMMON = dict(
     product=dict(type="str", required=True),
@@ -33,6 +38,10 @@ COMMON = dict(
     lease_bucket=dict(type="str"),
     **OPTIONS,
     **validate.OPTIONS,
+)
+KUBECONFIG = dict(
+    kubeconfig=dict(type="path"),
+    kubeconfig_user=dict(type="str", default="exec", choices=["exec", "token"]),
 )
 UNLISTED = ("role", "managed_policy", "instance_profile", "oidc_provider")  # IAM is in no region
 TYPES = __name__.rpartition(".")[0] + ".types."
@@ -81,16 +90,38 @@ def concrete(cls=Declared) -> list:
 def info_module(_components: dict) -> None:
     """main() of the module that tells what a stack has; the components bring the types."""
     spec = {name: COMMON[name] for name in ("product", "environment", "aws_account_id")}
-    module = Module("stack_info", {**aws_argument_spec(), **spec})
+    module = Module("stack_info", {**aws_argument_spec(), **spec, **KUBECONFIG})
+    path, changed = module.params["kubeconfig"], False
     try:
+        writable("kubeconfig", path)
         api = connect(module, Clock())
         problems = guard_account(api, module.params["aws_account_id"])
         if problems:
             raise Refused(problems)
         found = report.inventory(Survey((), Scan(api, api.owner), concrete()))
+        if path:
+            changed = _write_kubeconfig(module, api, found["objects"])
     except Failure as failure:
         module.fail_json(msg=str(failure), problems=str(failure).splitlines())
-    module.exit_json(changed=False, stack=api.owner, calls=api.counts, **found)
+    module.exit_json(changed=changed, stack=api.owner, calls=api.counts, **found)
+
+
+def _write_kubeconfig(module: Module, api: Aws, objects: dict) -> bool:
+    """Whether the kubeconfig of the stack's cluster was not there as it is now."""
+    path, params = module.params["kubeconfig"], module.params
+    names = [told["id"] for told in objects.values() if told["type"] == Cluster.__name__]
+    if not names:
+        raise Refused([f"kubeconfig: {api.owner} has no cluster; converge the stack first"])
+    told = api.eks.describe_cluster(name=names[0])["cluster"]
+    user = asks_aws(names[0], api.region, params["profile"]) \
+        if params["kubeconfig_user"] == "exec" else \
+        {"token": eks_token(api.session, api.region, names[0])}
+    wanted, before = config(told, user), None
+    with contextlib.suppress(OSError, ValueError), open(path, encoding="utf-8") as file:
+        before = json.load(file)
+    if before != wanted and not module.check_mode:
+        write_private(path, wanted)
+    return before != wanted
 
 
 class StackSession(Session):

@@ -31,7 +31,7 @@ PROGRESS = "GROUNDWORK_PROGRESS"  # a file that the action plugin reads while th
 def carry_out(module, make) -> None:
     """Ends the module with the result of the session that `make()` returns, or with its failure."""
     try:
-        _writable(module.params["plan_file"])
+        writable("plan_file", module.params["plan_file"])
         result = make().converge()
     except Refused as refused:
         module.fail_json(msg="\n".join(refused.problems), problems=refused.problems)
@@ -42,11 +42,12 @@ def carry_out(module, make) -> None:
     module.exit_json(**result)
 
 
-def _writable(path: str | None) -> None:
+def writable(option: str, path: str | None) -> None:
+    """Raises `Refused` where the file that an option names cannot be written."""
     if path:
         folder = os.path.dirname(os.path.abspath(path))
         if os.path.isdir(path) or not os.access(path if os.path.exists(path) else folder, os.W_OK):
-            raise Refused([f"plan_file: {path} cannot be written"])
+            raise Refused([f"{option}: {path} cannot be written"])
 
 
 @contextlib.contextmanager

@@ -28,16 +28,30 @@ options:
   aws_account_id:
     description: The account of the stack. Credentials of another account are refused.
     type: str
+  kubeconfig:
+    description:
+      - Where to write a kubeconfig for the stack's cluster. By default none is written.
+      - Nobody else may read the file. It names one context, as the cluster is named.
+      - On the connection C(local) a relative path begins where Ansible was started.
+    type: path
+  kubeconfig_user:
+    description:
+      - V(exec) lets C(kubectl) ask the AWS CLI (C(aws eks get-token)) for tokens.
+      - V(token) puts one token into the file. EKS takes it for 15 minutes, and it is a new one each
+        time, so that the file always changes.
+    type: str
+    choices: [exec, token]
+    default: exec
 requirements:
   - python >= 3.11
   - boto3
   - jmespath
 attributes:
   check_mode:
-    description: It only reads.
+    description: It only reads, and writes no kubeconfig.
     support: full
   diff_mode:
-    description: It changes nothing.
+    description: It changes nothing of the stack.
     support: none
 """
 
@@ -48,6 +62,13 @@ EXAMPLES = r"""
     environment: dev
     region: us-east-1
   register: found
+
+- name: Write a kubeconfig for kubectl
+  groundwork.aws.stack_info:
+    product: sentineltranslate
+    environment: dev
+    region: us-east-1
+    kubeconfig: kubeconfig
 
 - name: Show where its cluster answers
   ansible.builtin.debug:

@@ -47,11 +47,12 @@ class ActionModule(ActionBase):
         return result
 
     def _from_here(self) -> None:
-        """A relative plan_file begins where the user stands; Ansible would take the playbook."""
-        path = self._task.args.get("plan_file")
-        if path and self._connection.transport == "local":
-            path = os.path.expanduser(os.path.expandvars(path))
-            self._task.args["plan_file"] = os.path.abspath(path)
+        """A relative path begins where the user stands; Ansible would take the playbook."""
+        for option in ("plan_file", "kubeconfig"):
+            path = self._task.args.get(option)
+            if path and self._connection.transport == "local":
+                path = os.path.expanduser(os.path.expandvars(path))
+                self._task.args[option] = os.path.abspath(path)
 
     def _module(self, task_vars: dict) -> dict:
         if local.possible(self, task_vars):

@@ -15,7 +15,7 @@ from .clusters import releases_noop, sets_many, sets_noop
 from .engine import sizes
 from .makespan import makespan
 from .many import many_networks
-from .measure import Failed
+from .measure import Failed, Missing
 from .stage import Stage
 from .works import network_create, network_noop, pingvas_latency, pingvas_noop
 
@@ -53,7 +53,9 @@ def arguments():
     parser.add_argument("works", nargs="*", metavar="work", choices=[[], *WORKS],
                         help=f"of {', '.join(WORKS)}; default: all")
     parser.add_argument("--runs", type=int, default=5, help="of each command; default 5")
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
+    parser.add_argument("--write", action="store_true",
+                        help="write docs/benchmarks.md too, with what .results/bench.json has "
+                             "of the works that are not measured now")
     return parser.parse_args()
 
 
@@ -66,6 +68,8 @@ def measured(stage: Stage, name: str) -> list[table.Row]:
         for row in WORKS[name](stage):
             rows.append(row)
             print("  " + " | ".join(c for c in row.cells() if c), flush=True)
+    except Missing as missing:
+        stage.note(str(missing))
     except Failed as failed:
         print(f"  {failed}", flush=True)
         rows.append(table.Row(name, "not measured: a command failed", met=False,
@@ -75,23 +79,28 @@ def measured(stage: Stage, name: str) -> list[table.Row]:
 
 
 def main() -> int:
-    options, about, rows = arguments(), table.machine(), []
+    options, about, rows = arguments(), table.machine(), {}
+    kept, told = table.kept()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the lab goes with us
     with tempfile.TemporaryDirectory(prefix="groundwork-bench-") as folder:
         stage = Stage(Path(folder), options.runs, lambda text: print(text, flush=True))
         try:
             for name in options.works or WORKS:
-                rows += measured(stage, name)
+                rows[name] = measured(stage, name)
+                table.keep({**kept, **rows}, about, [*told, *stage.notes])
         finally:
             stage.close()
+    now = [row for name in rows for row in rows[name]]
     print(f"\n{about['cores']} cores ({about['processor']}), Python {about['python']}, "
-          f"load {about['load']} at the start\n\n{table.text(rows)}")
+          f"load {about['load']} at the start\n\n{table.text(now)}")
     for note in stage.notes:
         print(note)
-    table.write(rows, about, stage.notes, options.write)
-    met = sum(row.met is not False for row in rows)
-    print(f"\n{met} of {len(rows)} as wanted; all numbers are in .results/bench.json")
-    return 1 if any("failure" in row.details for row in rows) else 0
+    if options.write:
+        whole, told = table.kept()
+        table.write([row for name in WORKS for row in whole.get(name, ())], about, told)
+    met = sum(row.met is not False for row in now)
+    print(f"\n{met} of {len(now)} as wanted; all numbers are in .results/bench.json")
+    return 1 if any("failure" in row.details for row in now) else 0
 
 
 if __name__ == "__main__":

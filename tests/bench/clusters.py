@@ -10,7 +10,9 @@ import json
 from tests.kube_world import start_plane
 
 from lab.kube.build import built
+from lab.kube.fleet import NEEDED
 
+from .measure import Missing
 from .stage import Stage
 from .table import above, at_most, faster
 
@@ -38,6 +40,8 @@ class Sets:
     """Playbooks that bring the same objects to the same cluster."""
 
     def __init__(self, stage: Stage):
+        if built(*NEEDED) is None:
+            raise Missing("The control plane is not built (python -m lab.kube): no sets measured.")
         self.stage = stage
         self.kubeconfig = start_plane(stage.folder / f"plane-{next(NUMBERS)}")
 

@@ -20,6 +20,10 @@ class Failed(Exception):
     """A measured process did not end as it should."""
 
 
+class Missing(Exception):
+    """What a work needs is not on this machine."""
+
+
 @dataclass
 class Sample:
     """One run of one process, with all that it started."""

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import boto3
@@ -139,8 +140,7 @@ class Terraform:
     """A working folder."""
 
     def __init__(self, stage: Stage, parts: tuple):
-        self.folder = stage.folder / f"terraform-{parts[-1]}"
-        self.folder.mkdir()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"terraform-{parts[-1]}-", dir=stage.folder))
         peer = HERE / "peers" / "terraform"
         for source in (peer, *(peer / part for part in parts)):
             for path in source.glob("*.tf"):

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+KEPT = ROOT / ".results" / "bench.json"
 COLUMNS = ("work", "ours", "peer", "ratio", "target", "met")
 
 
@@ -91,11 +92,22 @@ def markdown(rows: list[Row], about: dict, notes: list[str]) -> str:
     return "\n".join([*lines, *(["", *(f"* {n}" for n in notes)] if notes else []), ""])
 
 
-def write(rows: list[Row], about: dict, notes: list[str], page: bool) -> None:
-    """.results/bench.json, and on request the page in docs."""
-    folder = ROOT / ".results"
-    folder.mkdir(exist_ok=True)
-    data = {"machine": about, "notes": notes, "rows": [asdict(row) for row in rows]}
-    (folder / "bench.json").write_text(json.dumps(data, indent=1) + "\n")
-    if page:
-        (ROOT / "docs" / "benchmarks.md").write_text(markdown(rows, about, notes))
+def kept() -> tuple[dict[str, list[Row]], list[str]]:
+    """What .results/bench.json has of each work, and its notes."""
+    if not KEPT.exists():
+        return {}, []
+    found = json.loads(KEPT.read_text())
+    return {name: [Row(**row) for row in rows] for name, rows in found["works"].items()}, \
+        found["notes"]
+
+
+def keep(works: dict[str, list[Row]], about: dict, notes: list[str]) -> None:
+    """Writes .results/bench.json."""
+    KEPT.parent.mkdir(exist_ok=True)
+    KEPT.write_text(json.dumps({"machine": about, "notes": [*dict.fromkeys(notes)], "works": {
+        name: [asdict(row) for row in rows] for name, rows in works.items()}}, indent=1) + "\n")
+
+
+def write(rows: list[Row], about: dict, notes: list[str]) -> None:
+    """Writes the page in docs."""
+    (ROOT / "docs" / "benchmarks.md").write_text(markdown(rows, about, notes))

@@ -32,7 +32,7 @@ GRANTED = {
     "iam_roles": ["network", "eks_cluster"],
     "karpenter": ["network", "eks_cluster"],
     "security_groups": ["network"],
-    "stack_info": ["network"],
+    "stack_info": ["network", "eks_cluster"],
 }
 TRUST = {"Version": "2012-10-17", "Statement": [
     {"Effect": "Allow", "Action": "sts:AssumeRole",
@@ -98,7 +98,8 @@ def test_examples(lab, tmp_path, module):
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("ANSIBLE_", "AWS_"))}
     done = subprocess.run(
         [PLAYBOOK, "-i", "stack,", "-e", "ansible_python_interpreter={{ansible_playbook_python}}",
-         play], cwd=ROOT, env={**kept, "LC_ALL": "C.UTF-8"}, stdin=subprocess.DEVNULL,
+         play], cwd=tmp_path, stdin=subprocess.DEVNULL,
+        env={**kept, "LC_ALL": "C.UTF-8", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
         capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert bool(lab.ask("GET", "calls?log=0")["writes"]) is (module not in READS_ONLY)

@@ -27,9 +27,9 @@ STACK = {
 GONE = dict(state="absent", confirm_destroy="acme-test", allow_data_loss=["s3_buckets/bucket/logs"])
 
 
-def info(world: World, capsys) -> dict:
+def info(world: World, capsys, **options) -> dict:
     given = dict(product="acme", environment="test", region=REGION, aws_account_id=ACCOUNT,
-                 access_key=f"LAB0{ACCOUNT}", secret_key="emulated-secret-key")
+                 access_key=f"LAB0{ACCOUNT}", secret_key="emulated-secret-key", **options)
     with patch_module_args(given), patched(world), pytest.raises(SystemExit):
         run.info_module(COMPONENTS)
     return json.loads(capsys.readouterr().out)
@@ -66,3 +66,26 @@ def test_what_is_on_its_way_is_not_ready(capsys):
     found = info(world, capsys)
     assert found["not_ready"] == ["network/nat_gateway/a"]
     assert found["objects"]["network/nat_gateway/a"]["state"] == "leaving"
+
+
+def test_a_kubeconfig_is_written_when_asked(capsys, tmp_path):
+    world, path = World(), tmp_path / "kubeconfig"
+    refused = info(world, capsys, kubeconfig=str(path))
+    assert refused["msg"] == "kubeconfig: acme-test has no cluster; converge the stack first"
+    refused = info(world, capsys, kubeconfig=str(tmp_path))
+    assert refused["msg"] == f"kubeconfig: {tmp_path} cannot be written"
+    actions(world.run({"network": STACK["network"], "eks_cluster": {"version": "1.35"}}))
+    assert info(world, capsys, kubeconfig=str(path), _ansible_check_mode=True)["changed"]
+    assert not path.exists()
+    assert info(world, capsys, kubeconfig=str(path))["changed"]
+    assert not info(world, capsys, kubeconfig=str(path))["changed"]
+    assert path.stat().st_mode & 0o777 == 0o600
+    written = json.loads(path.read_text())
+    live = world.client("eks").describe_cluster(name="acme-test-eks")["cluster"]
+    assert written["clusters"][0]["cluster"]["server"] == live["endpoint"]
+    assert written["users"][0]["user"]["exec"]["args"] == [
+        "--region", REGION, "eks", "get-token", "--cluster-name", "acme-test-eks"]
+    token = info(world, capsys, kubeconfig=str(path), kubeconfig_user="token")
+    assert token["changed"]
+    token = json.loads(path.read_text())["users"][0]["user"]["token"]
+    assert token.startswith("k8s-aws-v1.")

@@ -175,4 +175,4 @@ def test_every_module_has_its_action_and_group():
     modules = {p.stem for p in (ROOT / "plugins" / "modules").glob("*.py")}
     assert set(runtime["action_groups"]["all"]) == modules
     actions = {p.stem for p in (ROOT / "plugins" / "action").glob("*.py")}
-    assert actions == modules - {"stack_info"}
+    assert actions == modules

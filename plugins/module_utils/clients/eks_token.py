@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-manage
 from __future__ import annotations
 
 import base64
+import os
 import ssl
 
 try:
@@ -45,15 +46,28 @@ def from_eks(aws, description: dict) -> Connection:
     return Connection(server=description["endpoint"], name=f"EKS cluster {name}",
                       context=ssl.create_default_context(cadata=authority),
                       headers=lambda: {"Authorization": f"Bearer {token()}"},
-                      kubeconfig=lambda folder: (_written(folder, description, token()), ""))
+                      kubeconfig=lambda folder: (write_private(
+                          os.path.join(folder, "kubeconfig"),
+                          config(description, {"token": token()})), ""))
 
 
-def _written(folder: str, description: dict, token: str) -> str:
-    """A kubeconfig for a program that needs one."""
-    authority = description["certificateAuthority"]["data"]
-    config = {"apiVersion": "v1", "kind": "Config", "current-context": "eks",
-              "clusters": [{"name": "eks", "cluster": {
-                  "server": description["endpoint"], "certificate-authority-data": authority}}],
-              "users": [{"name": "eks", "user": {"token": token}}],
-              "contexts": [{"name": "eks", "context": {"cluster": "eks", "user": "eks"}}]}
-    return write_private(folder, "kubeconfig", config)
+def config(description: dict, user: dict) -> dict:
+    """A kubeconfig for a cluster that DescribeCluster has described, and a user of it.
+
+    https://docs.aws.amazon.com/eks/latest/userguide/create-kubeconfig.html
+    """
+    name = description["name"]
+    return {"apiVersion": "v1", "kind": "Config", "current-context": name,
+            "clusters": [{"name": name, "cluster": {
+                "server": description["endpoint"],
+                "certificate-authority-data": description["certificateAuthority"]["data"]}}],
+            "users": [{"name": name, "user": user}],
+            "contexts": [{"name": name, "context": {"cluster": name, "user": name}}]}
+
+
+def asks_aws(name: str, region: str, profile: str | None) -> dict:
+    """The user of a kubeconfig who gets tokens of the AWS CLI."""
+    chosen = ["--profile", profile] if profile else []
+    return {"exec": {
+        "apiVersion": "client.authentication.k8s.io/v1beta1", "command": "aws",
+        "args": ["--region", region, "eks", "get-token", "--cluster-name", name, *chosen]}}

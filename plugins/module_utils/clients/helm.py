@@ -3,6 +3,7 @@
 """The helm program, for what only it can do: https://helm.sh/docs/helm/."""
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import tempfile
@@ -45,7 +46,7 @@ class Helm:
             command = [self.binary, *words, "--kubeconfig", path]
             command += ["--kube-context", context] if context else []
             if values is not None:
-                command += ["--values", write_private(folder, "values.json", values)]
+                command += ["--values", write_private(os.path.join(folder, "values"), values)]
             return self._run(command, seconds + SPARE)
 
     @staticmethod

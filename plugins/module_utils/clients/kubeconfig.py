@@ -64,11 +64,13 @@ def from_kubeconfig(path: str, context: str | None, clock) -> Connection:
         kubeconfig=lambda _folder: (os.path.abspath(path), wanted))
 
 
-def write_private(folder: str, name: str, data: dict) -> str:
-    """The path of a file with the data, which nobody else may read."""
-    path = os.path.join(folder, name)
-    with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
-        json.dump(data, file)
+def write_private(path: str, data: dict) -> str:
+    """Writes the data to a file that nobody else may read; returns its path."""
+    part = f"{path}.{os.getpid()}"
+    with open(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w",
+              encoding="utf-8") as file:
+        json.dump(data, file, indent=2)
+    os.replace(part, path)
     return path
 
 
