@@ -14,6 +14,8 @@ description:
     namespace, its definition, what its pods name, and what the annotation
     C(config.kubernetes.io/depends-on) names. What a webhook guards comes after the webhook answers.
   - The difference that the plan shows is the answer of the server's own dry run.
+  - Fields that the annotation C(groundwork.aws/only-at-creation) of an object names, such as
+    C(spec.replicas), count when it is made; then they belong to whoever changes them.
   - The set is an ApplySet (KEP-3659). A ConfigMap of its name is the parent, and each member has
     the label C(applyset.kubernetes.io/part-of), so that C(kubectl) can list them.
   - A run waits until each object is ready, by the rules of its kind.

@@ -9,13 +9,15 @@ import hashlib
 import json
 import re
 
-from ..clients.kubernetes import Rejected
+from ..clients.kubernetes import MANAGER, Rejected
 
 NONE, SECRET, OTHER_SECRET = "(none)", "(secret)", "(another secret)"
 # What the server keeps for itself.
 OWN = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink")
 LAST = "kubectl.kubernetes.io/last-applied-configuration"  # holds the whole object
 COUNTED = "deprecated.daemonset.template.generation"  # follows metadata.generation
+# Annotation that names fields which belong to somebody else once the object is there.
+ONCE = "groundwork.aws/only-at-creation"
 VEILED = ("data", "stringData")  # of a Secret
 # What servers say where they mean that a field cannot be changed, in whichever validation.
 IMMUTABLE = re.compile(r"immutable|may not (be )?change|cannot (be )?change|"
@@ -199,6 +201,33 @@ def why(item: dict) -> str:
     bad = [c for c in conditions if c.get("status") ==
            ("True" if c["type"] in ("ReplicaFailure", "Failed", "Stalled") else "False")]
     return "; ".join(f"{c['type']}: {c.get('message') or c.get('reason', '')}" for c in bad)
+
+
+def settled(manifest: dict, item: dict | None) -> dict:
+    """The manifest as it is applied to a live object, where some fields are not ours any more.
+
+    Who leaves out a field that is still its own takes it away, so such a one keeps its live value.
+    https://kubernetes.io/docs/reference/using-api/server-side-apply/#transferring-ownership
+    """
+    names = (manifest["metadata"].get("annotations") or {}).get(ONCE, "")
+    if not (item and names):
+        return manifest
+    manifest = copy.deepcopy(manifest)
+    ours = [e.get("fieldsV1") for e in item["metadata"].get("managedFields") or ()
+            if e["manager"] == MANAGER and e["operation"] == "Apply"]
+    for path in (name.strip().split(".") for name in names.split(",")):
+        place = at(manifest, path[:-1])
+        if isinstance(place, dict) and place.pop(path[-1], None) is not None and any(
+                at(fields, [f"f:{part}" for part in path]) is not None for fields in ours):
+            place[path[-1]] = at(item, path)
+    return manifest
+
+
+def at(value, path: list[str]):
+    """What lies at a path of names; None where nothing does."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def labelled(manifest: dict, label: str, value: str) -> dict:

@@ -35,6 +35,11 @@ class Facts:
 
 
 TEMPLATE = "spec.template.spec"
+# Where others set the number of pods, these may wait for nodes once a first lot was there.
+# https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#complete-deployment
+OTHERS = 'metadata.annotations."groundwork.aws/only-at-creation"'
+ROLLED_OUT = ("status.updatedReplicas > `0` && status.updatedReplicas == status.replicas && "
+              "status.conditions[?type=='Progressing' && reason=='NewReplicaSetAvailable']")
 # https://kubernetes.io/docs/reference/kubernetes-api/; readiness as `kubectl rollout status` has it
 # https://github.com/kubernetes/kubectl/blob/master/pkg/polymorphichelpers/rollout_status.go
 TABLE = {
@@ -42,7 +47,8 @@ TABLE = {
         ready=f"{SEEN} && (spec.paused || ("
               f"(status.updatedReplicas || {ZERO}) == spec.replicas && "
               f"(status.replicas || {ZERO}) == spec.replicas && "
-              f"(status.availableReplicas || {ZERO}) == spec.replicas))",
+              f"(status.availableReplicas || {ZERO}) == spec.replicas) || "
+              f"({OTHERS} && {ROLLED_OUT}))",
         pods=TEMPLATE, replace=Impact.DOWNTIME, create=20),
     "StatefulSet.apps": Facts(
         ready=f"{SEEN} && (status.availableReplicas || {ZERO}) == spec.replicas && "

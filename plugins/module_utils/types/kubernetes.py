@@ -18,7 +18,7 @@ from ..engine.errors import (
 from ..engine.resource import KEY, OWNER, Impact, Resource, attr, create_only, updates
 from .applyset import PART_OF
 from .compare import (
-    changes, fingerprint, masked, rejection, scrubbed, why,
+    ONCE, changes, fingerprint, masked, rejection, scrubbed, settled, why,
 )
 from .helm import HelmRelease
 from .kinds import TEMPLATE, facts
@@ -162,8 +162,10 @@ class KubeObject(Member):
     def predict(self, api: Cluster, item: dict | None) -> tuple:
         """(live object, what it would be after an apply, or why that is refused)."""
         where = self.at(api, self.manifest["metadata"])
+        if item is None and ONCE in (self.manifest["metadata"].get("annotations") or {}):
+            item = self.look(api, where)  # what is there decides what would be applied
         try:
-            made, after = api.apply(where, self.manifest, self.forced, dry=True)
+            made, after = api.apply(where, settled(self.manifest, item), self.forced, dry=True)
         except NotFound as failure:  # its namespace
             return item, self.told(failure)
         except ServiceFailure as failure:
@@ -174,11 +176,16 @@ class KubeObject(Member):
                 failure.text = "; ".join(filter(None, (failure.text, why(space))))
             made, after = False, self.told(failure)
         if item is None and not made:  # somebody else's, or refused before it was looked for
-            try:
-                item = api.get(where)
-            except (NotFound, Denied):
-                item = None
+            item = self.look(api, where)
         return item, after
+
+    @staticmethod
+    def look(api: Cluster, where: str) -> dict | None:
+        """The object at this path, if there is one that may be seen."""
+        try:
+            return api.get(where)
+        except (NotFound, Denied):
+            return None
 
     @property
     def forced(self) -> bool:
@@ -197,11 +204,11 @@ class KubeObject(Member):
         told.causes = getattr(failure, "causes", ())
         return told
 
-    def apply(self, api: Cluster) -> dict:
+    def apply(self, api: Cluster, live: dict | None = None) -> dict:
         """One server-side apply."""
         try:
-            return api.apply(self.at(api, self.manifest["metadata"]), self.manifest,
-                             self.forced)[1]
+            return api.apply(self.at(api, self.manifest["metadata"]),
+                             settled(self.manifest, live), self.forced)[1]
         except ServiceFailure as failure:
             raise self.told(failure) from None
 
@@ -213,7 +220,7 @@ class KubeObject(Member):
     @updates("manifest", "template", "tags")
     def change(self, api, live):
         """Everything that differs, in one call."""
-        item = self.apply(api)
+        item = self.apply(api, live)
         api.predicted[self.key] = (fingerprint(item), item)
 
     def delete(self, api, live):

@@ -94,3 +94,23 @@ def test_absence_and_emptiness_differ():
                             {"metadata": {}, "spec": {"automount": False, "selector": {}}})
     assert found["manifest"]["live"] == {"spec.automount": "(none)", "spec.selector": "(none)",
                                          "spec": {}}
+
+
+@pytest.mark.parametrize(("owners", "sent"), [
+    (("groundwork/Apply",), {"replicas": 5, "paused": False}),
+    (("kube-controller-manager/Update",), {"paused": False}),
+    (("groundwork/Apply", "kim/Apply"), {"replicas": 5, "paused": False}),
+    (("groundwork/Update",), {"paused": False}),
+    ((), {"paused": False}),
+])
+def test_what_counts_at_creation_only(owners, sent):
+    """While it is still ours leaving it out would take it away; what is another's is left alone."""
+    notes = {compare.ONCE: "spec.replicas, spec.absent"}
+    manifest = {"metadata": {"annotations": notes}, "spec": {"replicas": 2, "paused": False}}
+    managed = [{"manager": m, "operation": o, "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+               for m, o in (owner.split("/") for owner in owners)]
+    live = {"metadata": {"managedFields": managed}, "spec": {"replicas": 5}}
+    assert compare.settled(manifest, live)["spec"] == sent
+    assert compare.settled(manifest, None)["spec"] == {"replicas": 2, "paused": False}
+    plain = {**manifest, "metadata": {}}
+    assert compare.settled(plain, live) is plain
