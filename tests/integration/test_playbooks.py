@@ -97,9 +97,10 @@ def test_several_stacks_at_the_same_time(lab, inventory):
 
 def test_production_needs_limit(lab, inventory):
     hosts = inventory({"acme-dev": {}, "acme-prod": {}}, production=["acme-prod"])
-    done = lab.run("site", "-i", hosts)
-    assert done.returncode == 2
-    assert "acme-prod is a production stack: name it with --limit" in done.stdout + done.stderr
+    for unnamed in ((), ("--limit", ""), ("-e", "stack_plan_only=false")):
+        done = lab.run("site", "-i", hosts, *unnamed)
+        assert done.returncode == 2
+        assert "acme-prod is a production stack: name it with --limit" in done.stdout + done.stderr
     assert lab.run("plan", "-i", hosts).returncode == 0
     assert lab.run("site", "-i", hosts, "--limit", "acme-prod").returncode == 0
 
@@ -147,6 +148,18 @@ def test_roles_of_the_cluster(lab, inventory, tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
         assert "tenancy left out: this lab has no real clusters" in done.stdout
         assert "tenancy/namespace" not in done.stdout
+
+
+def test_each_stack_has_a_plan_file_of_its_own(lab, inventory, tmp_path):
+    hosts, file = inventory({"acme-dev": {}, "acme-staging": {}}), tmp_path / "plan.json"
+    done = lab.run("plan", "-i", hosts, "-e", f"plan_file={file}")
+    assert done.returncode == 2 and not file.exists()
+    assert "acme-dev and acme-staging have one plan_file: give each its own, such as " \
+        "plan-{{ inventory_hostname }}.json" in done.stdout + done.stderr
+    own = tmp_path / "plan-{{ inventory_hostname }}.json"
+    assert lab.run("plan", "-i", hosts, "-e", f"plan_file={own}").returncode == 0
+    assert {json.loads(f.read_text())["stack"] for f in tmp_path.glob("plan-*.json")} == \
+        {"acme-dev", "acme-staging"}
 
 
 def test_two_runs_of_one_stack_make_no_duplicate(lab, inventory):
