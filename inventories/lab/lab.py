@@ -19,6 +19,9 @@ def variables(endpoint):
         # the lab reads the account out of the access key
         "aws_access_key": "LAB0{{ aws_account_id }}",
         "aws_secret_key": "emulated-secret-key",
+        # not those of the environment, which belong to another key
+        "aws_session_token": "",
+        "aws_profile": "",
         "stack_roles_skipped": f'{{{{ "" if {SETTINGS}.kubernetes else "{WHY}" }}}}',
     }
 

@@ -75,7 +75,10 @@ def pointed(words: list[str], launcher: Launcher) -> tuple[list[str], dict]:
     """The command and its environment, with the test's lab in the place of the one it means."""
     endpoint, program = launcher.running() or {}, words[0]
     if program == "ansible-playbook" and "inventories/lab" in words:
-        return [*words, "-e", f"aws_endpoint_url={endpoint['endpoint']}"], {}
+        config = launcher.folder / "config"  # what is set for other work is not in the way
+        config.write_text("[profile work]\n")
+        return [*words, "-e", f"aws_endpoint_url={endpoint['endpoint']}"], {
+            "AWS_CONFIG_FILE": str(config), "AWS_PROFILE": "work", "AWS_SESSION_TOKEN": "of-work"}
     if program == "ansible-playbook":
         return words, {"AWS_ENDPOINT_URL": endpoint["endpoint"],
                        "AWS_ACCESS_KEY_ID": "LAB0111122223333", "AWS_SECRET_ACCESS_KEY": SECRET}
