@@ -38,8 +38,8 @@ def checked(path: str, given: dict, spec: dict, named: dict | None = None) -> tu
         for name, value in values.items():
             if name is None or not str(name).strip():
                 problems.append(f"{path}.{option}: a name is empty; give it one")
-            options[option][str(name)], found = checked(f"{path}.{option}.{name}", value or {},
-                                                        inner, deeper)
+            options[option][str(name)], found = checked(
+                f"{path}.{option}.{name}", {} if value is None else value, inner, deeper)
             problems += found
     return options, problems
 

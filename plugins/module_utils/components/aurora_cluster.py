@@ -78,7 +78,8 @@ def build(options: dict, stack) -> list:
     """The resources of one cluster."""
     name = options["name"] or stack.name("aurora")
     subnets = placed(options["subnets"], stack)
-    problems = [*_problems(name, options), *_placement(options, subnets), *_serverless(options)]
+    problems = [*_problems(name, options), *_names(name, options["instances"]),
+                *_placement(options, subnets), *_serverless(options)]
     if problems:
         raise ValueError("\n".join(problems))
     groups, own = guarded("aurora_cluster/main", options["port"], options, stack)
@@ -102,9 +103,6 @@ def _problems(name: str, options: dict) -> list[str]:
     found = access_problems("", options) + window_problems(
         "", *((n, options[n]) for n in ("preferred_backup_window",
                                         "preferred_maintenance_window")))
-    if not re.fullmatch(NAME, name):
-        found.append(f"name: {name} must have 1 to 63 lower-case letters, digits and single "
-                     "hyphens, with a letter first")
     if not re.fullmatch(r"\d+(\.\d+)?", options["engine_version"]):
         found.append(f"engine_version: {options['engine_version']} is not a version such as 15.4 "
                      "or 15")
@@ -123,6 +121,15 @@ def _problems(name: str, options: dict) -> list[str]:
             restore["cluster"]) or restore.get("time") and restore["snapshot"]:
         found.append("restore_from: give snapshot, or cluster with or without time")
     return found + _insights(options)
+
+
+def _names(name: str, instances: dict) -> list[str]:
+    """What RDS takes as names; it would write capital letters small, and not as they are wanted."""
+    named = {f"instances.{instance}.name": given["name"] or f"{name}-{instance}"
+             for instance, given in instances.items()}
+    return [f"{path}: {text} must have 1 to 63 lower-case letters, digits and single hyphens, with "
+            "a letter first"
+            for path, text in {"name": name, **named}.items() if not re.fullmatch(NAME, text)]
 
 
 def _insights(options: dict) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ..engine.resource import KEY, OWNER, Lookup, Resource, canonical
 from ..types.kms import Key
-from .tags import too_many
+from .tags import too_many, unfit
 
 
 class Stack:
@@ -59,6 +59,7 @@ class Stack:
             if resource.tags_path and not resource.external:
                 resource.tags = {**self.tags_for(component, resource), **resource.tags}
                 problems += too_many(f"tags of {resource.key}", resource.tags)
+                problems += unfit(resource.key)
             self.resources.setdefault(resource.key, resource)
             same = {n: getattr(getattr(resource, n), "key", getattr(resource, n))
                     for n in resource.identity if not resource.external}

@@ -28,6 +28,14 @@ def too_many(path: str, tags: dict) -> list[str]:
     return [f"{path}: {count} tags, AWS takes {MOST}; leave some out"] if count > MOST else []
 
 
+def unfit(key: str) -> list[str]:
+    """What keeps a key from being a tag."""
+    if len(key) <= LONGEST_VALUE and SIGNS.fullmatch(key):
+        return []
+    return [f"{key}: it is a tag's value, which has up to {LONGEST_VALUE} letters, digits, spaces "
+            "and _ . : / = + - @; choose another name"]
+
+
 def with_tags(path: str, options: dict) -> tuple[dict, list[str]]:
     """Checked options with the tags at every depth as text, and every problem with these."""
     found, problems = dict(options), []

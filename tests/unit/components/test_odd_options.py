@@ -112,6 +112,8 @@ def test_no_traceback(options):
      {"waivers": {"nat-without-public": LATER}}, "network.nat_gateways: "),
     ({"security_groups": {"groups": {None: {}}}}, {},
      "security_groups.groups: a name is empty; give it one"),
+    ({"s3_buckets": {"buckets": {"documents": False}}}, {},
+     "s3_buckets.buckets.documents: must be a dictionary"),
     ({"eks_cluster": {"addons": {
         "eks-pod-identity-agent": {}, "vpc-cni": {"pod_identity": {"aws-node": {}}}}}}, {},
      "eks_cluster.addons.vpc-cni.pod_identity.aws-node: {} is not a role; write a name"),

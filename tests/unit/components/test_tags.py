@@ -62,6 +62,15 @@ def test_the_most_that_aws_takes():
         result["problems"][0]
 
 
+@pytest.mark.parametrize("name", ["a,b", "x" * 257])
+def test_a_name_that_no_tag_can_hold(name):
+    world = World()
+    result = world.run({"efs": {"file_systems": {name: {"mount_targets": {"subnets": []}}}}},
+                       check=True)
+    assert f"efs/file_system/{name}: it is a tag's value" in result["msg"]
+    assert not world.lab.calls.names
+
+
 def test_tags_that_objects_are_asked_for_are_no_tags_of_ours():
     rule = {"filter": {"tags": {"groundwork:kind": "x"}}, "expiration": {"days": 3}}
     options = {"s3_buckets": {"buckets": {"b": {"lifecycle_rules": {"old": rule}}}}}
