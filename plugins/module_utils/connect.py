@@ -30,7 +30,7 @@ def connect(module, clock: Clock) -> Aws:
         quicken(session)
     except boto.BotoCoreError as error:
         raise Refused([f"credentials: {error}"]) from None
-    more = {"config": _config(config)} if config else {}
+    more = {"config": config} if config else {}
     return Aws(session, f"{module.params['product']}-{module.params['environment']}",
                clock=clock, region_name=region, endpoint_url=endpoint, **options, **more)
 
@@ -41,8 +41,3 @@ def guard_account(api: Aws, wanted: str | None) -> list[str]:
         return []
     return [f"account: the credentials belong to account {api.account_id}, stack {api.owner} to "
             f"{wanted} (aws_account_id)"]
-
-
-def _config(options: dict):
-    from botocore.config import Config  # here: the import check of ansible-test has no botocore
-    return Config(**options)

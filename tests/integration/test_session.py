@@ -65,6 +65,10 @@ def test_the_plan_under_the_lease_is_checked_too():
     assert not [w for w in world.writes() if "Subnet" in w]
 
 
+def test_the_configuration_of_boto3_is_taken():
+    assert actions(World().run(NETWORK, check=True, aws_config={"read_timeout": 5}))
+
+
 def test_progress_that_nobody_can_read_ends_no_run(monkeypatch, tmp_path):
     """A module may run where the folder of the controller is not."""
     monkeypatch.setenv("GROUNDWORK_PROGRESS", str(tmp_path / "not there" / "progress"))
