@@ -125,7 +125,9 @@ requirements:
   - jmespath
 attributes:
   check_mode:
-    description: Check mode is the plan. It reads, and sends no write call.
+    description:
+      - Check mode is the plan. It reads, and sends no write call.
+      - That of one component alone goes on, with a warning, without what others are still to make.
     support: full
   diff_mode:
     description: Shows each changed field of each object, before and after.

@@ -187,6 +187,9 @@ class StackSession(Session):
         return super().converge()
 
     def checked(self, current):
+        for key, resource in current.wanted.items() if current.steps else ():
+            if isinstance(resource, Lookup) and current.lives.get(key) is None:
+                self.module.warn(f"{key} is needed and not there; converge its component first")
         self.validator.plan(current, self.api)
 
     def lease(self):

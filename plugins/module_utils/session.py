@@ -46,7 +46,8 @@ def writable(option: str, path: str | None) -> None:
     """Raises `Refused` where the file that an option names cannot be written."""
     if path:
         folder = os.path.dirname(os.path.abspath(path))
-        if os.path.isdir(path) or not os.access(path if os.path.exists(path) else folder, os.W_OK):
+        there = os.path.exists(path)
+        if there and not os.path.isfile(path) or not os.access(path if there else folder, os.W_OK):
             raise Refused([f"{option}: {path} cannot be written"])
 
 
@@ -92,10 +93,14 @@ class Session:
         return Scan(self.api, self.owner, self.resources)
 
     def policy(self, components: tuple = ()) -> Policy:
-        """What the user allows; `components`: those that alone are looked at."""
+        """What the user allows; `components`: those that alone are looked at.
+
+        A plan of these goes on without what others are still to make.
+        """
         allowed = {name: tuple(self.params[name])
                    for name in ("adopt", "allow_replace", "allow_data_loss")}
-        return Policy(prune=self.params["prune"], components=components, **allowed)
+        return Policy(prune=self.params["prune"], components=components, **allowed,
+                      later=bool(components) and self.module.check_mode)
 
     def converge(self) -> dict:
         """The result of the module."""
@@ -138,8 +143,11 @@ class Session:
 
     def _write_plan(self, current: Plan) -> None:
         if self.params["plan_file"]:
-            with open(self.params["plan_file"], "w", encoding="utf-8") as file:
-                json.dump(self.facts(current), file, indent=2)
+            try:
+                with open(self.params["plan_file"], "w", encoding="utf-8") as file:
+                    json.dump(self.facts(current), file, indent=2)
+            except OSError as error:  # a full disk
+                raise Refused([f"plan_file: {error}"]) from None
 
     def facts(self, current: Plan) -> dict:
         """What is known of a plan before it is carried out."""

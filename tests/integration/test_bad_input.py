@@ -12,7 +12,7 @@ import boto3
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.groundwork.aws.plugins.module_utils import run, run_applyset
+from ansible_collections.groundwork.aws.plugins.module_utils import run, run_applyset, session
 from ansible_collections.groundwork.aws.plugins.module_utils.components.registry import COMPONENTS
 from tests.world import ACCOUNT, PLANS, REGION, STACK, World, actions, patched
 
@@ -167,6 +167,30 @@ def test_quota_exceeded_in_the_middle():
 def test_plan_file_that_cannot_be_written(tmp_path):
     refused(World(), NETWORK, "cannot be written", plan_file=str(tmp_path / "no" / "plan.json"))
     refused(World(), NETWORK, "cannot be written", plan_file=str(tmp_path))
+    os.mkfifo(tmp_path / "stdout")  # such as a module's, which its result goes to
+    refused(World(), NETWORK, "cannot be written", plan_file=str(tmp_path / "stdout"))
+
+
+def test_plan_file_on_a_full_disk(monkeypatch):
+    monkeypatch.setattr(session, "writable", lambda *_given: None)
+    refused(World(), NETWORK, "plan_file: [Errno 28] No space left", plan_file="/dev/full")
+
+
+@pytest.mark.parametrize("alone", ["eks_nodegroups", ""])
+def test_a_plan_of_one_component_goes_on_without_the_others(alone):
+    """What they are to make is told, and a run is refused."""
+    world, key = World(), "eks_cluster/cluster/main"
+    options = {"eks_nodegroups": {"nodegroups": {"cpu": {
+        "instance_types": ["t3.medium"], "max_size": 2}}}}
+    missing = f"{key} is needed and not there; converge its component first"
+    refused(world, options, missing, alone=alone)
+    if not alone:  # what the stack does not have, no other task is going to make
+        refused(world, options, missing, check=True)
+        return
+    plan = world.run(options, check=True, alone=alone)
+    assert missing in plan["warnings"]
+    after = {c["key"]: c["after"] for c in plan["plan"]}
+    assert after["eks_nodegroups/nodegroup/cpu"]["cluster"] == f"(after apply: {key})"
 
 
 def test_replacement_that_nobody_allowed():

@@ -32,6 +32,7 @@ class Policy:
     adopt: tuple = ()  # keys of same-named objects to take over
     prune: bool = False  # remove what is left over
     components: tuple = ()  # left-overs of these components only; empty: all
+    later: bool = False  # what is looked up may come later
 
 
 @dataclass
@@ -158,7 +159,8 @@ class Survey:
         users = {n.key: key for key, r in reversed(self.wanted.items()) for n in needs(r)}
         return [f"plan {users[key]}: {key} is needed and not there{self._hint(resource)}"
                 for key, resource in self.wanted.items()
-                if resource.external and self.lives[key] is None]
+                if resource.external and self.lives[key] is None
+                and not (self.policy.later and isinstance(resource, Lookup))]
 
     def _hint(self, wanted: Resource) -> str:
         if not isinstance(wanted, Lookup):
