@@ -58,6 +58,9 @@ options:
         assume it as C(service_account_identity) says. With V(irsa), the default, the trust policy
         holds the cluster's OIDC provider. With V(pod_identity) it holds cluster, namespaces and
         service accounts, and each service account gets an association with the role.
+      - C(controller) (V(aws-load-balancer-controller) or V(cluster-autoscaler)) gives the role an
+        inline policy of that name with what this controller may do, and, where no
+        C(service_accounts) are given, its own in C(kube-system).
       - C(trust_statements) (list of dictionaries) are further statements of the trust policy.
       - C(managed_policies) (list of strings) are names of O(policies), names of AWS's own such as
         V(AmazonSSMManagedInstanceCore), or ARNs.

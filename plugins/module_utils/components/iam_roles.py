@@ -11,6 +11,7 @@ from ..types.iam import (
     InstanceProfile, ManagedPolicy, OidcProvider, Role, RolePolicy, RolePolicyAttachment, home,
 )
 from ..types.policies import document, text
+from .controllers import CONTROLLERS
 from .permissions import (
     checked_statements, cluster_name, irsa_trust, managed_policy, pod_identity_statement,
     service_statement,
@@ -33,6 +34,7 @@ ROLE = dict(
         namespace=dict(type="str", required=True),
         service_account=dict(type="str", required=True))),
     service_account_identity=dict(type="str", default="irsa", choices=["irsa", "pod_identity"]),
+    controller=dict(type="str", choices=list(CONTROLLERS)),
     trust_statements=dict(type="list", elements="dict", default=[]),
     managed_policies=dict(type="list", elements="str", default=[]),
     inline_policies=dict(type="dict", default={}),
@@ -99,9 +101,12 @@ class Builder:
     """One role: its trust, its policies, its instance profile."""
 
     def __init__(self, name: str, given: dict, options: dict, stack, problems: list):
-        self.name, self.given, self.stack, self.problems = name, given, stack, problems
+        self.name, self.stack, self.problems = name, stack, problems
         self.where, self.boundary = f"roles.{name}", options["permissions_boundary"]
         self.cluster = cluster_name(options["cluster_name"], stack)
+        self.controller = CONTROLLERS.get(given["controller"])
+        self.given = {**given, "service_accounts": given["service_accounts"]
+                      or ([self.controller.account] if self.controller else [])}
 
     def resources(self, policies: dict) -> list:
         """The role and all its members."""
@@ -133,14 +138,16 @@ class Builder:
         return managed_policy(given, self.stack)
 
     def inline(self, role: Role) -> list:
-        """Inline policies."""
-        found = []
-        for name, given in self.given["inline_policies"].items():
+        """Inline policies, that of a controller first."""
+        found, given = [], {n: p["statements"] for n, p in self.given["inline_policies"].items()}
+        if self.controller:
+            given = {self.given["controller"]: self.controller.statements(self.cluster), **given}
+        for name, statements in given.items():
             where = f"{self.where}.inline_policies.{name}.statements"
             found.append(RolePolicy(
                 key=f"iam_roles/role_policy/{self.name}-{name}", role=role, policy_name=name,
-                policy_document=document(checked_statements(where, given["statements"],
-                                                            self.stack, self.problems))))
+                policy_document=document(checked_statements(where, statements, self.stack,
+                                                            self.problems))))
         _check_size(f"{self.where}.inline_policies", "inline",
                     [policy.policy_document for policy in found], self.problems)
         return found

@@ -38,6 +38,7 @@ SPEC = dict(
 # Name -> (source, kind) of the events that tell of a node's end:
 # https://karpenter.sh/docs/concepts/disruption/#interruption
 EVENTS = {
+    "capacity-reservation": ("aws.ec2", "EC2 Capacity Reservation Instance Interruption Warning"),
     "spot-interruption": ("aws.ec2", "EC2 Spot Instance Interruption Warning"),
     "rebalance": ("aws.ec2", "EC2 Instance Rebalance Recommendation"),
     "instance-state-change": ("aws.ec2", "EC2 Instance State-change Notification"),
@@ -47,8 +48,8 @@ LAUNCH = ["ec2:RunInstances", "ec2:CreateFleet"]
 MADE = ("fleet", "instance", "volume", "network-interface", "launch-template",
         "spot-instances-request")
 DESCRIBED = ("CapacityReservations", "Images", "Instances", "InstanceStatus",
-             "InstanceTypeOfferings", "InstanceTypes", "LaunchTemplates", "SecurityGroups",
-             "SpotPriceHistory", "Subnets")
+             "InstanceTypeOfferings", "InstanceTypes", "LaunchTemplates", "PlacementGroups",
+             "SecurityGroups", "SpotPriceHistory", "Subnets")
 NODEPOOL, NODECLASS = "karpenter.sh/nodepool", "karpenter.k8s.aws/ec2nodeclass"
 REGION, EKS_NAME = "topology.kubernetes.io/region", "eks:eks-cluster-name"
 
@@ -171,7 +172,7 @@ class Rights:
         have = self._tags("Resource", {**self.owned, **self.stacks})
         pool = {"aws:ResourceTag/" + NODEPOOL: "*"}
         used = self._ec2("image", "snapshot", account="") + \
-            self._ec2("security-group", "subnet", "capacity-reservation")
+            self._ec2("security-group", "subnet", "capacity-reservation", "placement-group")
         return [
             self._allow(LAUNCH, used),
             self._allow(LAUNCH, self._ec2("launch-template"), StringEquals=have, StringLike=pool),

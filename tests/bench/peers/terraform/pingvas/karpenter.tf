@@ -1,6 +1,7 @@
 # Karpenter's roles, its queue and the events that fill it.
 locals {
   events = {
+    capacity-reservation  = { source = "aws.ec2", detail = "EC2 Capacity Reservation Instance Interruption Warning" }
     spot-interruption     = { source = "aws.ec2", detail = "EC2 Spot Instance Interruption Warning" }
     rebalance             = { source = "aws.ec2", detail = "EC2 Instance Rebalance Recommendation" }
     instance-state-change = { source = "aws.ec2", detail = "EC2 Instance State-change Notification" }
