@@ -1,19 +1,29 @@
 #!/usr/bin/env python3
-"""Inventory overlay: point every stack at the running lab."""
+"""Inventory overlay: point every stack at the running lab, and its charts at the stand-ins."""
 
 import json
 import sys
 from pathlib import Path
 
-STATE = Path(__file__).resolve().parents[2] / ".lab" / "state.json"
+ROOT = Path(__file__).resolve().parents[2]
+STATE = ROOT / ".lab" / "state.json"
 # Of the endpoint that the stack has in the end: it may be another lab's.
 SETTINGS = ("(lookup('url', aws_endpoint_url ~ '/_lab/settings', split_lines=false, "
             "use_proxy=false) | from_json)")
 WHY = ("this lab has no real clusters, for want of control planes; build them with "
        "'python -m lab.kube', then start a lab again")
+# Variable of a role -> the stand-in in lab/charts for the vendor's chart.
+CHARTS = {
+    "autoscaling_cluster_autoscaler_chart": "cluster-autoscaler",
+    "autoscaling_karpenter_chart": "karpenter",
+    "autoscaling_metrics_server_chart": "metrics-server",
+    "gpu_chart": "nvidia-device-plugin",
+    "ingress_chart": "aws-load-balancer-controller",
+}
 
 
 def variables(endpoint):
+    charts = {name: str(ROOT / "lab" / "charts" / chart) for name, chart in CHARTS.items()}
     return {
         "aws_endpoint_url": endpoint,
         # the lab reads the account out of the access key
@@ -23,7 +33,18 @@ def variables(endpoint):
         "aws_session_token": "",
         "aws_profile": "",
         "stack_roles_skipped": f'{{{{ "" if {SETTINGS}.kubernetes else "{WHY}" }}}}',
+        **charts,
+        **{f"{name}_repo": "" for name in charts},
+        **helm(),
     }
+
+
+def helm():
+    """The lab's own Helm, where it is built."""
+    sys.path.insert(0, str(ROOT))
+    from lab.kube.build import built
+    found = built("helm")
+    return {"stack_helm_binary": str(found["helm"])} if found else {}
 
 
 def main():
