@@ -1,0 +1,126 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Roles with charts: what their options do, and what of it the vendors' charts know."""
+from __future__ import annotations
+
+import copy
+import functools
+import importlib.util
+import json
+from pathlib import Path
+
+import jmespath
+import jsonschema
+import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from tests.role_tasks import ROOT, handed_over
+
+CHARTS = ROOT / "lab" / "charts"
+CASES = {path.stem: yaml.safe_load(path.read_text())
+         for path in sorted((ROOT / "tests" / "charts").glob("*.yml"))}
+# Options that say whether a task runs at all, and where that is looked at.
+SWITCHES = {"gpu_smoke_test": "molecule/gpu/verify.yml"}
+
+
+def each() -> list:
+    return [pytest.param(role, case, id=f"{role}: {case['name']}")
+            for role, cases in CASES.items() for case in cases]
+
+
+def documented(role: str) -> dict:
+    specs = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text())
+    return specs["argument_specs"]["main"]["options"]
+
+
+def ways(value, way: tuple = ()):
+    """The way to each option that is given, those in lists of dictionaries too."""
+    for name, inner in value.items():
+        yield (*way, name)
+        if isinstance(inner, list):
+            for number, item in enumerate(inner):
+                if isinstance(item, dict):
+                    yield from ways(item, (*way, name, number))
+
+
+def without(given: dict, way: tuple) -> dict:
+    """The same options without one of them."""
+    given = copy.deepcopy(given)
+    *place, last = way
+    del functools.reduce(lambda found, part: found[part], place, given)[last]
+    return given
+
+
+def options(spec: dict, way: tuple = ()):
+    """The names of options on the way to each documented one."""
+    for name, option in spec.items():
+        yield (*way, name)
+        yield from options(option.get("options") or {}, (*way, name))
+
+
+@functools.lru_cache(maxsize=None)
+def rendered() -> dict:
+    """(role, case, way that is left out or None) -> what the role hands over."""
+    asked = {(role, case["name"], way): [role, case.get("tasks", "main"),
+                                         without(case["given"], way) if way else case["given"]]
+             for role, cases in CASES.items() for case in cases
+             for way in (None, *ways(case["given"]))}
+    return dict(zip(asked, handed_over(list(asked.values()))))
+
+
+@pytest.mark.parametrize(("role", "case"), each())
+def test_what_is_handed_over(role, case):
+    valid = ArgumentSpecValidator(documented(role)).validate(copy.deepcopy(case["given"]))
+    assert not valid.error_messages
+    found = rendered()[role, case["name"], None]
+    assert isinstance(found, dict), found
+    for path, value in case["expect"].items():
+        assert jmespath.search(path, found) == value, path
+
+
+@pytest.mark.parametrize(("role", "case"), each())
+def test_every_option_has_an_effect(role, case):
+    found = rendered()
+    idle = [way for way in ways(case["given"])
+            if found[role, case["name"], way] == found[role, case["name"], None]]
+    assert not idle
+
+
+@pytest.mark.parametrize("role", CASES)
+def test_every_option_has_a_case(role):
+    seen = {tuple(part for part in way if isinstance(part, str))
+            for case in CASES[role] for way in ways(case["given"])}
+    seen |= {(name,) for name, place in SWITCHES.items() if name in (ROOT / place).read_text()}
+    assert not [way for way in options(documented(role)) if way not in seen]
+
+
+@pytest.mark.parametrize(("role", "case"), each())
+def test_charts_know_the_values(role, case):
+    """Names and types are those of the vendor's values.yaml of exactly this version."""
+    for release in rendered()[role, case["name"], None].get("releases", ()):
+        folder = CHARTS / release["name"]
+        schema = json.loads((folder / "values.schema.json").read_text())
+        jsonschema.validate(release["values"], schema)
+
+
+def test_stand_ins_are_of_the_pinned_versions():
+    """Each chart of a role has its stand-in, which says so; the overlay points at it."""
+    spec = importlib.util.spec_from_file_location(
+        "overlay", ROOT / "inventories" / "lab" / "lab.py")
+    overlay = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(overlay)
+    given, pins = overlay.variables("http://localhost"), {}
+    for path in (ROOT / "roles").glob("*/defaults/main.yml"):
+        defaults = yaml.safe_load(path.read_text())
+        pins |= {name: (defaults[name].rsplit("/")[-1], defaults[f"{name}_version"])
+                 for name in defaults if name.endswith("_chart")}
+    assert pins
+    for name, (chart, version) in pins.items():
+        folder = Path(given[name])
+        about = yaml.safe_load((folder / "Chart.yaml").read_text())
+        assert (given[f"{name}_repo"], folder) == ("", CHARTS / chart)
+        assert (about["name"], about["version"]) == (chart, str(version))
+        assert about["description"].startswith("Stand-in of the lab")
+        assert "stand-in" in (folder / "templates" / "NOTES.txt").read_text()
+        assert json.loads((folder / "values.schema.json").read_text())["additionalProperties"] \
+            is False
