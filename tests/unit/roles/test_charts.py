@@ -1,6 +1,6 @@
 # Copyright: groundwork.aws contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Roles with charts: what their options do, and what of it the vendors' charts know."""
+"""Roles with charts, tests/charts/*.yml: what their options do, and what of it the charts know."""
 from __future__ import annotations
 
 import copy
@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from tests.rendering import options
 from tests.role_tasks import ROOT, handed_over
 
 CHARTS = ROOT / "lab" / "charts"
@@ -28,13 +29,8 @@ def each() -> list:
             for role, cases in CASES.items() for case in cases]
 
 
-def documented(role: str) -> dict:
-    specs = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text())
-    return specs["argument_specs"]["main"]["options"]
-
-
 def ways(value, way: tuple = ()):
-    """The way to each option that is given, those in lists of dictionaries too."""
+    """The way to each variable that is given, those in lists of dictionaries too."""
     for name, inner in value.items():
         yield (*way, name)
         if isinstance(inner, list):
@@ -44,35 +40,34 @@ def ways(value, way: tuple = ()):
 
 
 def without(given: dict, way: tuple) -> dict:
-    """The same options without one of them."""
+    """The same options without the one that is named; without a name, all of them."""
     given = copy.deepcopy(given)
-    *place, last = way
-    del functools.reduce(lambda found, part: found[part], place, given)[last]
+    for name in way[-1:]:
+        del functools.reduce(lambda found, part: found[part], way[:-1], given)[name]
     return given
 
 
-def options(spec: dict, way: tuple = ()):
-    """The names of options on the way to each documented one."""
-    for name, option in spec.items():
-        yield (*way, name)
-        yield from options(option.get("options") or {}, (*way, name))
+def documented(specs: dict, way: tuple = ()) -> set:
+    """The names on the way to each documented option."""
+    return {found for name, spec in specs.items() for found in {
+        (*way, name), *documented(spec.get("options") or {}, (*way, name))}}
 
 
 @functools.lru_cache(maxsize=None)
 def rendered() -> dict:
-    """(role, case, way that is left out or None) -> what the role hands over."""
+    """(role, case, way that is left out or none) -> what the role hands over."""
     asked = {(role, case["name"], way): [role, case.get("tasks", "main"),
-                                         without(case["given"], way) if way else case["given"]]
+                                         without(case["variables"], way)]
              for role, cases in CASES.items() for case in cases
-             for way in (None, *ways(case["given"]))}
+             for way in ((), *ways(case["variables"]))}
     return dict(zip(asked, handed_over(list(asked.values()))))
 
 
 @pytest.mark.parametrize(("role", "case"), each())
 def test_what_is_handed_over(role, case):
-    valid = ArgumentSpecValidator(documented(role)).validate(copy.deepcopy(case["given"]))
+    valid = ArgumentSpecValidator(options(role)).validate(copy.deepcopy(case["variables"]))
     assert not valid.error_messages
-    found = rendered()[role, case["name"], None]
+    found = rendered()[role, case["name"], ()]
     assert isinstance(found, dict), found
     for path, value in case["expect"].items():
         assert jmespath.search(path, found) == value, path
@@ -81,23 +76,23 @@ def test_what_is_handed_over(role, case):
 @pytest.mark.parametrize(("role", "case"), each())
 def test_every_option_has_an_effect(role, case):
     found = rendered()
-    idle = [way for way in ways(case["given"])
-            if found[role, case["name"], way] == found[role, case["name"], None]]
+    idle = [way for way in ways(case["variables"])
+            if found[role, case["name"], way] == found[role, case["name"], ()]]
     assert not idle
 
 
 @pytest.mark.parametrize("role", CASES)
 def test_every_option_has_a_case(role):
     seen = {tuple(part for part in way if isinstance(part, str))
-            for case in CASES[role] for way in ways(case["given"])}
+            for case in CASES[role] for way in ways(case["variables"])}
     seen |= {(name,) for name, place in SWITCHES.items() if name in (ROOT / place).read_text()}
-    assert not [way for way in options(documented(role)) if way not in seen]
+    assert not documented(options(role)) - seen
 
 
 @pytest.mark.parametrize(("role", "case"), each())
 def test_charts_know_the_values(role, case):
     """Names and types are those of the vendor's values.yaml of exactly this version."""
-    for release in rendered()[role, case["name"], None].get("releases", ()):
+    for release in rendered()[role, case["name"], ()].get("releases", ()):
         folder = CHARTS / release["name"]
         schema = json.loads((folder / "values.schema.json").read_text())
         jsonschema.validate(release["values"], schema)
