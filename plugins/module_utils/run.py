@@ -43,6 +43,11 @@ KUBECONFIG = dict(
     kubeconfig=dict(type="path"),
     kubeconfig_user=dict(type="str", default="exec", choices=["exec", "token"]),
 )
+# Variables of the role `stack` that are no components.
+VARIABLES = ["stack_" + name for name in (
+    "adopt", "allow_data_loss", "allow_replace", "capacity", "environment", "force_conflicts",
+    "helm_binary", "kubeconfig", "kubeconfig_user", "lease_bucket", "overrides", "plan_only",
+    "product", "prune", "roles", "roles_removed", "roles_skipped", "state", "tags", "waivers")]
 UNLISTED = ("role", "managed_policy", "instance_profile", "oidc_provider")  # IAM is in no region
 TYPES = __name__.rpartition(".")[0] + ".types."
 
@@ -63,9 +68,10 @@ def stack_module(components: dict) -> None:
     given = module.params["components"]
     problems = [f"{name}: unknown component{nearest(name, components)}"
                 for name in given if name not in components]
-    problems += [f"variable {name}: no component has this name; did you mean {close[0]}?"
-                 for name in module.params["variables"] if name not in components
-                 for close in [difflib.get_close_matches(name, list(components), 1, 0.85)] if close]
+    known = [*components, *VARIABLES]
+    problems += [f"variable {name}: a stack has none of this name; did you mean {close[0]}?"
+                 for name in module.params["variables"] if name not in known
+                 for close in [difflib.get_close_matches(name, known, 1, 0.85)] if close]
     if problems:
         module.fail_json(msg="\n".join(problems), problems=problems)
     execute(module, components, given)

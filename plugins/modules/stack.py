@@ -25,8 +25,8 @@ options:
     required: true
   variables:
     description:
-      - Names of the host's variables. One that is nearly a component's name is refused as a typing
-        error.
+      - Names of the host's variables. One that is nearly a component's name, or that of a variable
+        of the role P(groundwork.aws.stack#role), is refused as a typing error.
     type: list
     elements: str
     default: []

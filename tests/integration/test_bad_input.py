@@ -111,6 +111,14 @@ def test_endpoint_unreachable():
             endpoint_url="http://localhost:9")
 
 
+@pytest.mark.parametrize("given", [
+    {"endpoint_url": "localhost:9"}, {"endpoint_url": ""}, {"AWS_RETRY_MODE": "none"}])
+def test_connection_that_cannot_be_tried(given, monkeypatch):
+    for name in [n for n in given if n.isupper()]:
+        monkeypatch.setenv(name, given.pop(name))
+    refused(World(), NETWORK, "connect: Invalid", "look at aws_endpoint_url", **given)
+
+
 def test_half_a_listing_is_not_absence():
     """The first page comes, the second does not."""
     world, session = World(), World.session

@@ -116,6 +116,9 @@ def test_misspelt_component(lab, inventory):
     done = lab.run("plan", "-i", inventory({"acme-dev": {"netwrok": {}}}))
     assert done.returncode == 2
     assert "did you mean network?" in done.stdout + done.stderr
+    done = lab.run("plan", "-i", inventory({"acme-dev": {"stack_override": {}, "stack_prunes": 1}}))
+    for name in ("stack_overrides", "stack_prune"):
+        assert f"a stack has none of this name; did you mean {name}?" in done.stdout + done.stderr
     done = lab.run("plan", "-i", inventory({"acme-dev": {"stack_overrides": {"netwok": {}}}}))
     assert "netwok: unknown component; did you mean network?" in done.stdout + done.stderr
 

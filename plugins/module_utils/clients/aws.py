@@ -97,7 +97,11 @@ class Aws:
         if "config" in self._client_options:
             config = config.merge(self._client_options["config"])
         options = {**self._client_options, "config": config}
-        client = self.session.client(name, **options)
+        try:
+            client = self.session.client(name, **options)
+        except (BotoCoreError, ValueError) as error:
+            raise Failure(f"connect: {error}; look at aws_endpoint_url (http://HOST:PORT) and at "
+                          "the configuration of AWS in files and environment") from None
         client.meta.events.register("before-call", self._guard)
         client.meta.events.register("before-send", self._count)
         return client

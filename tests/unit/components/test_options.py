@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.groundwork.aws.plugins.module_utils.components.registry import COMPONENTS
-from ansible_collections.groundwork.aws.plugins.module_utils.run import COMMON
+from ansible_collections.groundwork.aws.plugins.module_utils.run import COMMON, VARIABLES
 from tests.world import cases
 
 TESTS = Path(__file__).parents[2]
@@ -97,3 +98,10 @@ def test_every_option_has_a_case(component):
 def test_every_option_of_all_modules_has_a_test():
     text = "".join(path.read_text() for path in TESTS.rglob("test_*.py"))
     assert not [option for option in COMMON if not re.search(rf"\b{option}\b", text)]
+
+
+def test_the_variables_of_the_role_are_known():
+    """What is nearly one of them is refused as a typing error."""
+    specs = yaml.safe_load((TESTS.parent / "roles/stack/meta/argument_specs.yml").read_text())
+    names = {name for entry in specs["argument_specs"].values() for name in entry["options"]}
+    assert VARIABLES == sorted(name for name in names if name.startswith("stack_"))
