@@ -2,6 +2,7 @@
 
 import fnmatch
 
+from moto.ec2 import utils
 from moto.ec2.models.core import TaggedEC2Resource
 
 from lab.errors import Refusal
@@ -15,6 +16,18 @@ def _own_tags(resource):
 
 
 TaggedEC2Resource.get_tags = _own_tags
+_matches = utils.is_filter_matching
+
+
+def _any_key(resource, name, wanted):
+    """One of the tag keys is enough; moto wants all of them. Source: using-filtering.html."""
+    if name == "tag-key":
+        keys = [tag["key"] for tag in resource.get_tags()]
+        return any(fnmatch.fnmatchcase(key, pattern) for key in keys for pattern in wanted)
+    return _matches(resource, name, wanted)
+
+
+utils.is_filter_matching = _any_key
 
 
 def tags_of(backend, resource_id):

@@ -102,6 +102,17 @@ def interfaces(backend):
                     description=item.description) for key, item in backend.enis.items()]
 
 
+def volumes(backend):
+    return [ec2_row(backend, "volume", key, state=item.status, zone=item.zone.name)
+            for key, item in backend.volumes.items()]
+
+
+def instances(backend):
+    return [ec2_row(backend, "instance", item.id, parent=item.subnet_id,
+                    state={"terminated": "deleted"}.get(item._state.name))
+            for reservation in backend.reservations.values() for item in reservation.instances]
+
+
 def prefix_lists(backend):
     return [ec2_row(backend, "prefix-list", key, name=item.prefix_list_name)
             for key, item in backend.managed_prefix_lists.items() if item.owner_id != "AWS"]
@@ -131,6 +142,25 @@ def profiles(backend):
 def providers(backend):
     return [{"id": arn, "arn": arn, "tags": pairs(item.tags)}
             for arn, item in backend.open_id_providers.items()]
+
+
+# ---- load balancers ----------------------------------------------------------------------------
+
+def balancers(backend):
+    return [{"id": item.name, "arn": arn, "parent": item.vpc_id,
+             "tags": backend.tagging_service.get_tag_dict_for_resource(arn)}
+            for arn, item in backend.load_balancers.items()]
+
+
+def target_groups(backend):
+    return [{"id": item.name, "arn": arn, "parent": item.vpc_id,
+             "tags": backend.tagging_service.get_tag_dict_for_resource(arn)}
+            for arn, item in backend.target_groups.items()]
+
+
+def classic_balancers(backend):
+    return [{"id": name, "arn": None, "parent": item.vpc_id, "tags": item.tags}
+            for name, item in backend.load_balancers.items()]
 
 
 # ---- the rest of moto --------------------------------------------------------------------------
@@ -206,7 +236,10 @@ MOTO_KINDS = {
             "ec2.route_table": route_tables, "ec2.vpc_endpoint": endpoints,
             "ec2.security_group": security_groups, "ec2.security_group_rule": group_rules,
             "ec2.launch_template": launch_templates, "ec2.flow_log": flow_logs,
-            "ec2.network_interface": interfaces, "ec2.prefix_list": prefix_lists},
+            "ec2.network_interface": interfaces, "ec2.prefix_list": prefix_lists,
+            "ec2.volume": volumes, "ec2.instance": instances},
+    "elbv2": {"elbv2.load_balancer": balancers, "elbv2.target_group": target_groups},
+    "elb": {"elb.load_balancer": classic_balancers},
     "iam": {"iam.role": roles, "iam.policy": policies, "iam.instance_profile": profiles,
             "iam.oidc_provider": providers},
     "s3": {"s3.bucket": buckets}, "sqs": {"sqs.queue": queues}, "events": {"events.rule": rules},

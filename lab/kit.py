@@ -123,6 +123,7 @@ def network_interface(call, subnet, groups, description):
                       f"The subnet {subnet.id} has no free addresses")
     interface = call.backend("ec2").create_network_interface(
         subnet, None, group_ids=list(groups), description=description)
+    interface.managed, interface.status = True, "in-use"
     return interface.id
 
 

@@ -25,6 +25,8 @@ SIGNING_NAMES = {
     "elasticloadbalancing": "elbv2",
     "es": "opensearch",
 }
+# Two services of one signing name, told apart by the version that a request names.
+VERSIONS = {("elbv2", "2012-06-01"): "elb"}
 GLOBAL_HOSTS = {"iam", "cloudfront", "route53"}
 CREDENTIAL = re.compile(r"Credential=([^,\s]+)")
 
@@ -114,6 +116,7 @@ def understand(lab, method, url, headers, body):
     headers = {key: value for key, value in headers.items()
                if key.lower() not in ("host", "content-length")}
     request = Request.from_primitives(method, aws_url(url, service, region), headers, body)
+    service = VERSIONS.get((service, request.values.get("Version")), service)
     try:
         operation, uri_params = get_service_router(service).match(request)
     except (NotFound, NotImplementedError):

@@ -69,6 +69,8 @@ class Quick(Clock):
 class World:
     """One account and one stack in it."""
 
+    clock = Quick
+
     def __init__(self, **settings):
         self.lab = Lab(settings)
         self.before = self.objects()
@@ -155,7 +157,7 @@ class patched:
         self.kept = connect.boto3, run.Clock
         fake = type("boto3", (), {"session": type("session", (), {
             "Session": staticmethod(self.world.session)})})
-        connect.boto3, run.Clock = fake, Quick
+        connect.boto3, run.Clock = fake, self.world.clock
 
     def __exit__(self, *_exc):
         connect.boto3, run.Clock = self.kept

@@ -3,7 +3,7 @@ Sources: the Errors section of each operation, ec2/latest/devguide/errors-overvi
 
 import ipaddress
 
-from lab import quotas
+from lab import kit, quotas
 from lab.ec2_kit import dependency, drop_tags, has_gateway
 from lab.errors import Refusal
 from lab.registry import after, guard, handler
@@ -160,6 +160,15 @@ def managed_interface(call):
     eni = call.backend("ec2").enis.get(key)
     if eni is not None and getattr(eni, "managed", False):
         raise Refusal("InvalidParameterValue", f"Network interface '{key}' is currently in use.")
+
+
+@after("ec2", "TerminateInstances")
+def primary_interfaces(call):
+    """They go with their instance. Source: API_LaunchTemplateInstanceNetworkInterfaceSpecification,
+    DeleteOnTermination."""
+    ids = call.params["InstanceIds"]
+    kit.drop_interfaces(call, [key for key, eni in call.backend("ec2").enis.items()
+                               if eni.instance and eni.instance.id in ids])
 
 
 # ---- route tables -----------------------------------------------------------------------------

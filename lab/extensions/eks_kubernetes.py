@@ -7,6 +7,7 @@ import traceback
 
 from lab import kit
 from lab.extensions.eks_callers import Gatekeeper
+from lab.extensions.eks_controllers import watch
 from lab.kube.api import ApiError
 from lab.kube.fleet import Options
 
@@ -65,7 +66,7 @@ def begin(call, cluster):
     options = Options(cluster["name"], cluster["version"],
                       cluster["kubernetesNetworkConfig"]["serviceIpv4Cidr"],
                       f"/{host}/id/{number}")
-    fleet.start(key, options, gatekeeper.webhooks())
+    watch(call, cluster, fleet.start(key, options, gatekeeper.webhooks()))
 
 
 def plane_of(call, cluster):

@@ -139,6 +139,7 @@ class StackSession(Session):
         self.api = connect(module, self.clock)
         self.stack = self._stack()
         self.name = self.owner = self.stack.id
+        self.told = set()  # notes
         self.validator = validate.Validator(module, self.stack)
         self.resources = self._build(given)
 
@@ -207,6 +208,7 @@ class StackSession(Session):
         return Lease(store, self.stack.id, self.clock, self.params["lease_takeover"])
 
     def result(self, current, outcomes):
+        self._tell_notes()
         return dict(super().result(current, self._explained(current, outcomes)),
                     findings=[f.as_dict() for f in self.validator.found])
 
@@ -240,12 +242,22 @@ class StackSession(Session):
         scan, alone = self.scan(), len(self.components) == 1
         policy = self.policy(tuple(self.components) if alone else ())
         if self.params["state"] == "absent":
-            return destroy(self.resources, scan, concrete(), policy)
+            try:
+                return destroy(self.resources, scan, concrete(), policy)
+            finally:
+                self._tell_notes()
         found = plan(self.resources, scan, self._other_types(), policy)
         if found.steps:
             scan.changing = True
             found = plan(self.resources, scan, self._other_types(), policy)
         return found
+
+    def _tell_notes(self) -> None:
+        """Warns of what readers have noted, each once."""
+        for note in dict.fromkeys(self.api.notes):
+            if note not in self.told:
+                self.module.warn(note)
+        self.told.update(self.api.notes)
 
     def _other_types(self) -> list:
         """Types that are read besides the wanted ones: members, and those of what is left over."""

@@ -76,6 +76,8 @@ class Aws:
         self.clock = clock or Clock()
         self.throttle = Throttle(self.clock)
         self.calls = collections.Counter()  # "service.Operation" -> HTTP requests
+        self.notes = []  # what people must know of what was read
+        self.servers = {}  # cluster -> its API server, or None where it cannot be asked
         self._client_options, self._clients, self._lock = client, {}, threading.Lock()
         self._making = threading.Lock()
         self._account = self._tagged = None

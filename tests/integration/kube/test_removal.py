@@ -1,0 +1,138 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A stack goes with an Ingress, a LoadBalancer service and a claim in its cluster: nothing of them
+stays in the account, whether their controllers still work or not.
+"""
+from __future__ import annotations
+
+import pytest
+from tests.integration.kube import works
+from tests.integration.kube.worlds import soon
+from tests.world import ACCOUNT, REGION, Quick, World, actions
+
+pytestmark = pytest.mark.kube
+NAME = "acme-test-eks"
+STACK = {
+    "network": {"cidr_block": "10.0.0.0/16", "nat_gateways": "one", "gateway_endpoints": [],
+                "availability_zones": ["us-east-1a", "us-east-1b"]},
+    "eks_cluster": {"logging": [], "version": "1.35", "addons": {
+        "vpc-cni": {}, "kube-proxy": {}, "eks-pod-identity-agent": {}, "aws-ebs-csi-driver": {}}},
+    "eks_nodegroups": {"nodegroups": {"cpu": {
+        "instance_types": ["m5.large"], "min_size": 1, "max_size": 2}}}}
+GONE = dict(state="absent", confirm_destroy="acme-test")
+DATA = "eks_cluster/ebs_volume/main:default/data-db-0"
+FIRST = {"eks_cluster/ingress/main:default/site", "eks_cluster/balanced_service/main:default/api",
+         "eks_cluster/workload/main:default/db/StatefulSet",
+         "eks_cluster/persistent_volume_claim/main:default/data-db-0"}
+LEFT = {"load_balancer": 2, "target_group": 2, "left_security_group": 3, "left_group_rule": 1,
+        "ebs_volume": 1}
+
+
+class Brisk(Quick):
+    """Waits ten times shorter: real clusters take their time."""
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds * 10)
+
+    def get(self, inbox, timeout: float):
+        return super().get(inbox, timeout * 10)
+
+    def now(self) -> float:
+        return super().now() / 10
+
+
+class Busy(World):
+    """A stack whose cluster is real, with work in it."""
+
+    clock = Brisk
+
+    def __init__(self):
+        super().__init__(kubernetes=True, eviction_seconds=2)
+        self.found = []  # load balancers that were still there when one was deleted by its tags
+        actions(self.run(STACK))
+        self.api = self.plane.api
+        works.start(self.api, works.BALANCERS)
+        soon(lambda: works.ready(self.api, works.BALANCERS))
+        works.put(self.api)
+        soon(lambda: works.balanced(self.api) and self.lab.inventory().get("ec2.volume"))
+
+    def _note(self, params, model, **more):
+        if model.name == "DeleteLoadBalancer":
+            self.found.append(len(self.lab.inventory().get("elbv2.load_balancer", ())))
+        super()._note(params, model, **more)
+
+    @property
+    def plane(self):
+        return self.lab.fleet.get((ACCOUNT, REGION, NAME))
+
+    def live(self) -> dict:
+        """What the emulator keeps of the cluster."""
+        return self.lab.store(ACCOUNT, REGION).table("eks.cluster")[NAME]
+
+    def stop_controllers(self) -> None:
+        """Nobody cleans up any more."""
+        self.client("eks").delete_addon(clusterName=NAME, addonName=works.DRIVER)
+        works.scale(self.api, works.BALANCERS, 0)
+        soon(lambda: works.ready(self.api, works.BALANCERS, 0))
+
+
+@pytest.fixture(name="world")
+def busy():
+    world = Busy()
+    yield world
+    world.lab.close()
+
+
+def kinds(plan: dict) -> dict:
+    """Type in keys -> how many the plan has of what controllers have made."""
+    found = [c["key"].split("/")[1] for c in plan["plan"]]
+    return {kind: found.count(kind) for kind in LEFT}
+
+
+def test_the_cluster_cleans_up(world):
+    assert not world.run(STACK)["left_over"]
+    refused = world.run(STACK, **GONE)
+    assert refused["msg"].splitlines() == [
+        line for line in refused["msg"].splitlines() if f"delete {DATA}: it holds data" in line]
+    assert works.balanced(world.api) and not world.writes()
+    plan = world.run(STACK, check=True, **GONE, allow_data_loss=[DATA])
+    assert FIRST <= {c["key"] for c in plan["plan"]} and kinds(plan) == LEFT
+    assert not plan["warnings"] and works.balanced(world.api)
+    gone = world.run(STACK, **GONE, allow_data_loss=[DATA])
+    assert not gone["failed"], gone["msg"]
+    assert {c["key"] for c in gone["plan"]} == {c["key"] for c in plan["plan"]}
+    assert world.left() == set() and world.found == [0, 0]
+
+
+def test_nobody_cleans_up(world):
+    """Their finalizers stay; what they have made is found by its tags."""
+    world.stop_controllers()
+    gone = world.run(STACK, **GONE, allow_data_loss=[DATA])
+    assert not gone["failed"], gone["msg"]
+    assert FIRST <= {c["key"] for c in gone["plan"]} and kinds(gone) == LEFT
+    assert [w for w in gone["warnings"] if f"{works.BALANCERS} does not run in it" in w]
+    assert world.left() == set() and max(world.found) == 2
+
+
+def test_the_cluster_cannot_be_reached(world):
+    world.live()["endpoint"] = "https://localhost:1"
+    gone = world.run(STACK, **GONE, allow_data_loss=[DATA])
+    assert not gone["failed"], gone["msg"]
+    assert not FIRST & {c["key"] for c in gone["plan"]} and kinds(gone) == LEFT
+    assert [w for w in gone["warnings"] if "cannot be asked what is in it" in w]
+    assert world.left() == set()
+
+
+def test_a_wait_says_what_for(world):
+    """A finalizer of somebody unknown; the rest of the stack stays until that is settled."""
+    path = "/api/v1/namespaces/default/services/api"
+    found = world.api.get(path)["metadata"]["finalizers"]
+    world.api.patch(path, {"metadata": {"finalizers": [*found, "example.com/held"]}})
+    world.clock = Quick  # a wait that ends for nobody should not take long
+    gone = world.run(STACK, **GONE, allow_data_loss=[DATA])
+    world.clock = Brisk
+    assert "not gone in time: kept by finalizer example.com/held" in gone["msg"]
+    assert world.live()["status"] == "ACTIVE"
+    world.api.patch(path, {"metadata": {"finalizers": None}})
+    gone = world.run(STACK, **GONE, allow_data_loss=[DATA])
+    assert not gone["failed"] and world.left() == set()

@@ -1,0 +1,62 @@
+# Copyright: groundwork.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Things to run in a lab's cluster, as its administrator."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+WORK = yaml.safe_load(Path(__file__).with_name("cluster_work.yml").read_text())
+BALANCERS, DRIVER = "aws-load-balancer-controller", "aws-ebs-csi-driver"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/kube-system/deployments"
+PLURALS = {"IngressClass": "ingressclasses", "Ingress": "ingresses", "Service": "services",
+           "StorageClass": "storageclasses", "StatefulSet": "statefulsets"}
+
+
+def controller(name: str) -> dict:
+    """A Deployment with the label of a controller's chart."""
+    labels = {"app.kubernetes.io/name": name}
+    pod = {"metadata": {"labels": labels},
+           "spec": {"containers": [{"name": "main", "image": "registry.example.com/main:1"}]}}
+    return {"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": name, "labels": labels},
+            "spec": {"selector": {"matchLabels": labels}, "template": pod}}
+
+
+def listing(item: dict) -> str:
+    """Where objects of its kind and namespace are."""
+    version, meta = item["apiVersion"], item["metadata"]
+    base = f"/apis/{version}" if "/" in version else f"/api/{version}"
+    space = f"/namespaces/{meta['namespace']}" if "namespace" in meta else ""
+    return f"{base}{space}/{PLURALS[item['kind']]}"
+
+
+def start(api, name: str) -> None:
+    """The controller comes."""
+    api.post(DEPLOYMENTS, controller(name))
+
+
+def ready(api, name: str, count: int = 1) -> bool:
+    """Whether so many of its pods work."""
+    status = api.get(f"{DEPLOYMENTS}/{name}")["status"]
+    return status.get("readyReplicas", 0) == count
+
+
+def scale(api, name: str, count: int) -> None:
+    """So many of its pods are wanted."""
+    api.patch(f"{DEPLOYMENTS}/{name}", {"spec": {"replicas": count}})
+
+
+def put(api, kinds=tuple(PLURALS)) -> None:
+    """The work, or some kinds of it."""
+    for item in WORK:
+        if item["kind"] in kinds:
+            api.post(listing(item), item)
+
+
+def balanced(api) -> bool:
+    """Whether the Ingress and the Service have their load balancers."""
+    found = [api.get(f"{listing(item)}/{item['metadata']['name']}") for item in WORK
+             if item["kind"] in ("Ingress", "Service")]
+    return all((item["status"].get("loadBalancer") or {}).get("ingress") for item in found)
