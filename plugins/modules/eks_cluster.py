@@ -15,8 +15,8 @@ description:
   - Versions go up one minor at a time and never back. A cluster is not counted as data, since what
     runs in it is declared elsewhere; O(deletion_protection) keeps it from being removed.
   - Its removal first deletes what in it has load balancers, claims with EBS volumes and Karpenter's
-    nodes, then what is left of these in the account, by their controllers' own tags. Volumes only go when O(allow_data_loss) names them, as
-    C(eks_cluster/ebs_volume/main:NAMESPACE/CLAIM).
+    nodes, then what is left of these in the account, by their controllers' own tags. Volumes only
+    go when O(allow_data_loss) names them, as C(eks_cluster/ebs_volume/main:NAMESPACE/CLAIM).
   - Removing an add-on from O(addons) shows it as left over; it goes with O(prune). An access entry
     or an association that the stack made and no longer wants is removed; those of others are left
     alone.
