@@ -243,7 +243,7 @@ class StackSession(Session):
         policy = self.policy(tuple(self.components) if alone else ())
         if self.params["state"] == "absent":
             try:
-                return destroy(self.resources, scan, concrete(), policy)
+                return destroy(self.resources, scan, self._removed_types(), policy)
             finally:
                 self._tell_notes()
         found = plan(self.resources, scan, self._other_types(), policy)
@@ -251,6 +251,13 @@ class StackSession(Session):
             scan.changing = True
             found = plan(self.resources, scan, self._other_types(), policy)
         return found
+
+    def _removed_types(self) -> list:
+        """All types; with a cluster also what is in it, and what its controllers have made."""
+        if "eks_cluster" not in self.components:
+            return concrete()
+        from .types.cluster_objects import TYPES  # here: nothing but a removal needs them
+        return list({*concrete(), *TYPES})
 
     def _tell_notes(self) -> None:
         """Warns of what readers have noted, each once."""

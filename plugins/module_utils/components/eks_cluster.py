@@ -3,7 +3,6 @@
 """eks_cluster: a control plane with its role, logs, access entries, add-ons and OIDC provider."""
 from __future__ import annotations
 
-from ..types import cluster_objects
 from ..types.ec2 import Subnet
 from ..types.eks import (
     LOG_TYPES, MODES, AccessEntry, AccessPolicy, Addon, AddonVersion, Cluster,
@@ -83,7 +82,6 @@ VALUES = {"vpc-cni": {"enableNetworkPolicy": "true"}}
 OWN_ROLES = {"aws-ebs-csi-driver": ("ebs-csi-controller-sa", "AmazonEBSCSIDriverPolicy"),
              "aws-efs-csi-driver": ("efs-csi-controller-sa", "AmazonEFSCSIDriverPolicy")}
 ACCESS_POLICY = "cluster-access-policy/"
-REMOVED_FIRST = cluster_objects.TYPES  # with what controllers have made for it in the account
 
 
 def build(options: dict, stack) -> list:

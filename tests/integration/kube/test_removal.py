@@ -10,6 +10,8 @@ from tests.integration.kube import works
 from tests.integration.kube.worlds import soon
 from tests.world import ACCOUNT, REGION, Quick, World, actions
 
+from lab.aws import Killed
+
 pytestmark = pytest.mark.kube
 NAME = "acme-test-eks"
 STACK = {
@@ -24,6 +26,8 @@ DATA = "eks_cluster/ebs_volume/main:default/data-db-0"
 FIRST = {"eks_cluster/ingress/main:default/site", "eks_cluster/balanced_service/main:default/api",
          "eks_cluster/workload/main:default/db/StatefulSet",
          "eks_cluster/persistent_volume_claim/main:default/data-db-0"}
+KARPENTER = {"eks_cluster/node_pool/main:gpu", "eks_cluster/node_claim/main:gpu",
+             "eks_cluster/ec2_node_class/main:gpu"}
 LEFT = {"load_balancer": 2, "target_group": 2, "left_security_group": 3, "left_group_rule": 1,
         "ebs_volume": 1}
 
@@ -107,10 +111,12 @@ def test_the_cluster_cleans_up(world):
 def test_nobody_cleans_up(world):
     """Their finalizers stay; what they have made is found by its tags."""
     world.stop_controllers()
+    works.nodes_of_karpenter(world.api)
     gone = world.run(STACK, **GONE, allow_data_loss=[DATA])
     assert not gone["failed"], gone["msg"]
-    assert FIRST <= {c["key"] for c in gone["plan"]} and kinds(gone) == LEFT
-    assert [w for w in gone["warnings"] if f"{works.BALANCERS} does not run in it" in w]
+    assert FIRST | KARPENTER <= {c["key"] for c in gone["plan"]} and kinds(gone) == LEFT
+    for who in (works.BALANCERS, "karpenter"):
+        assert [w for w in gone["warnings"] if f"{who} does not run in it" in w]
     assert world.left() == set() and max(world.found) == 2
 
 
@@ -136,3 +142,17 @@ def test_a_wait_says_what_for(world):
     world.api.patch(path, {"metadata": {"finalizers": None}})
     gone = world.run(STACK, **GONE, allow_data_loss=[DATA])
     assert not gone["failed"] and world.left() == set()
+
+
+@pytest.mark.parametrize("call", ["elbv2.DeleteTargetGroup", "eks.DeleteCluster"])
+def test_killed_on_the_way(world, call):
+    """Law 6: the next run ends in the same place, be the cluster still there or not."""
+    world.stop_controllers()
+    world.lab.set(faults=[{"match": call, "when": "after", "what": "kill"}])
+    with pytest.raises(Killed):
+        world.run(STACK, **GONE, allow_data_loss=[DATA])
+    world.lab.set(faults=[])
+    world.lab.revive()
+    gone = world.run(STACK, **GONE, allow_data_loss=[DATA], lease_takeover=True)
+    assert not gone["failed"], gone["msg"]
+    assert world.left() == set()

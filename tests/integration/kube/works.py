@@ -6,6 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import yaml
+from tests.integration.kube.worlds import soon
+
+from lab.kube.api import ApiError
 
 WORK = yaml.safe_load(Path(__file__).with_name("cluster_work.yml").read_text())
 BALANCERS, DRIVER = "aws-load-balancer-controller", "aws-ebs-csi-driver"
@@ -60,3 +63,32 @@ def balanced(api) -> bool:
     found = [api.get(f"{listing(item)}/{item['metadata']['name']}") for item in WORK
              if item["kind"] in ("Ingress", "Service")]
     return all((item["status"].get("loadBalancer") or {}).get("ingress") for item in found)
+
+
+def nodes_of_karpenter(api) -> None:
+    """A NodePool with its class and a NodeClaim, which Karpenter's finalizers keep."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    for group, kind, finalizer in (
+            ("karpenter.sh", "NodePool", None),
+            ("karpenter.sh", "NodeClaim", "karpenter.sh/termination"),
+            ("karpenter.k8s.aws", "EC2NodeClass", "karpenter.k8s.aws/termination")):
+        plural = {"EC2NodeClass": "ec2nodeclasses"}.get(kind, f"{kind.lower()}s")
+        api.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", {
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"{plural}.{group}"}, "spec": {
+                "group": group, "scope": "Cluster",
+                "names": {"kind": kind, "plural": plural, "singular": kind.lower()},
+                "versions": [{"name": "v1", "served": True, "storage": True,
+                              "schema": {"openAPIV3Schema": schema}}]}})
+        path = f"/apis/{group}/v1/{plural}"
+        soon(lambda where=path: served(api, where))
+        api.post(path, {"apiVersion": f"{group}/v1", "kind": kind, "metadata": {
+            "name": "gpu", "finalizers": [finalizer] if finalizer else []}})
+
+
+def served(api, path: str) -> bool:
+    """Whether the kind is known by now."""
+    try:
+        return bool(api.get(path))
+    except ApiError:
+        return False

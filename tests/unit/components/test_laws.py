@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.plan import kind_of
 from ansible_collections.groundwork.aws.plugins.module_utils.run import concrete
+from ansible_collections.groundwork.aws.plugins.module_utils.types import cluster_objects
 from tests.world import World, actions, cases, changed
 
 pytestmark = pytest.mark.laws
@@ -17,6 +18,7 @@ CHANGES = [pytest.param(case, change, id=f"{name}, {'.'.join(map(str, change['pa
 def test_kinds_are_told_apart():
     """What is left over is found by the middle of its key."""
     assert len({kind_of(cls) for cls in concrete()}) == len(concrete())
+    assert {*cluster_objects.TYPES} <= {*concrete()}
 
 
 def test_whatever_differs_can_be_changed():
