@@ -21,7 +21,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PLAYBOOK = str(Path(sys.executable).parent / "ansible-playbook")
-SECRET, TOKEN = "s3cr3t-canary-4711", "t0ken-canary-0815"
+SECRET, TOKEN, GIVEN = "s3cr3t-canary-4711", "t0ken-canary-0815", "g1ven-canary-2342"
 NETWORK = {"cidr_block": "10.0.0.0/16", "availability_zones": ["us-east-1a", "us-east-1b"]}
 
 
@@ -257,7 +257,8 @@ class Watch(threading.Thread):
 
 def test_secrets_are_shown_nowhere(lab, inventory, tmp_path):
     """Credentials, and values that AWS makes, at the loudest, in a plan file, in a failure."""
-    secrets = {"secrets": {"token": {"deletion_protection": False}}}
+    secrets = {"secrets": {"token": {"deletion_protection": False, "generate_secret_string": {
+        "secret_string_template": {"key": GIVEN}, "generate_string_key": "password"}}}}
     hosts, watch = inventory({"acme-dev": {"secrets": secrets}}), Watch()
     watch.start()
     texts, plan = [], tmp_path / "plan.json"
@@ -273,5 +274,7 @@ def test_secrets_are_shown_nowhere(lab, inventory, tmp_path):
     client = boto3.client("secretsmanager", region_name="us-east-1", endpoint_url=lab.endpoint,
                           aws_access_key_id="LAB0123456789012", aws_secret_access_key="x")
     value = client.get_secret_value(SecretId="acme-dev/token")["SecretString"]
+    made = json.loads(value)
+    assert made["key"] == GIVEN
     for text in (*texts, plan.read_text(), *watch.seen):
-        assert not [canary for canary in (value, SECRET, TOKEN) if canary in text]
+        assert not [canary for canary in (*made.values(), SECRET, TOKEN) if canary in text]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from ..types.secretsmanager import Secret
+from ..types.secretsmanager import Secret, Template
 from .spelling import camel
 
 # Parameters of
@@ -57,7 +57,8 @@ def _secret(name: str, given: dict, stack, problems: list) -> Secret:
     if days != 0 and not 7 <= days <= 30:
         problems.append(f"{path}.recovery_window_in_days: {days} must be from 7 to 30, or 0 for "
                         "removal at once")
-    if bool(how["secret_string_template"]) and not how["generate_string_key"]:
+    template = how["secret_string_template"]
+    if template and not how["generate_string_key"]:
         problems.append(f"{path}.generate_secret_string: secret_string_template needs "
                         "generate_string_key, the name under which the password goes in")
     least = 4 if how["require_each_included_type"] is not False else 1
@@ -68,6 +69,7 @@ def _secret(name: str, given: dict, stack, problems: list) -> Secret:
     return Secret(
         key=f"secrets/secret/{name}", name=own, description=given["description"],
         kms_key=stack.kms_key(given["kms_key"]) if given["kms_key"] else None,
-        password=password if given["generate"] else None, template=how["secret_string_template"],
+        password=password if given["generate"] else None,
+        template=Template(template) if template else None,
         generate_string_key=how["generate_string_key"], recovery_window_in_days=days,
         deletion_protection=given["deletion_protection"], tags=dict(given["tags"]))

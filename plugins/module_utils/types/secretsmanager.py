@@ -14,6 +14,16 @@ from .kms import Key
 NAMES_PER_FILTER = 10  # API_Filter
 
 
+class Template:
+    """What a user gives of a secret's value: plans show its names, and nothing of its values."""
+
+    def __init__(self, values: dict):
+        self.values = values
+
+    def __str__(self):
+        return f"(hidden: {', '.join(sorted(map(str, self.values)))})"
+
+
 class Secret(Declared):
     """A secret. AWS makes its value, at creation; no field, plan or message ever holds it."""
 
@@ -21,7 +31,7 @@ class Secret(Declared):
     description: str = attr("Description")
     kms_key: Key | str = attr("KmsKeyId", of="Arn")
     password: dict = attr()  # parameters of GetRandomPassword; None: no value yet
-    template: dict = attr()  # the JSON object that the password is put into
+    template: Template = attr()  # the JSON object that the password is put into
     generate_string_key: str = attr()
     recovery_window_in_days: int = attr()  # 0: none
     deletion_protection: bool = attr()  # ours: AWS knows no such switch
@@ -82,7 +92,8 @@ class Secret(Declared):
         password = api.secretsmanager.get_random_password(**self.password)["RandomPassword"]
         if not self.generate_string_key:
             return password
-        return json.dumps({**(self.template or {}), self.generate_string_key: password})
+        given = self.template.values if self.template else {}
+        return json.dumps({**given, self.generate_string_key: password})
 
     def _take_back(self, api) -> bool:
         """Restores our own secret of this name, with its old value, from its recovery window."""
