@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import json
+import re
 
 from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
@@ -177,6 +178,10 @@ class StackSession(Session):
     def _options(self, given: dict) -> list[str]:
         """Takes over the tags and options that are good; returns the problems with the rest."""
         self.stack.tags, problems = checked_tags("stack_tags", self.stack.tags)
+        problems += [f"{name}: {self.params[name]!r} is a part of names in AWS; use letters, "
+                     "digits and hyphens" for name in ("product", "environment")
+                     if not re.fullmatch(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?", self.params[name],
+                                         re.ASCII)]
         for name, values in given.items():
             component = self.components[name]
             options, found = checked(name, values, component.SPEC,

@@ -117,6 +117,9 @@ def test_no_traceback(options):
     ({"eks_cluster": {"addons": {
         "eks-pod-identity-agent": {}, "vpc-cni": {"pod_identity": {"aws-node": {}}}}}}, {},
      "eks_cluster.addons.vpc-cni.pod_identity.aws-node: {} is not a role; write a name"),
+    ({"network": NETWORK}, {"product": "acme corp"}, "product: 'acme corp' is a part of names"),
+    ({"network": NETWORK}, {"environment": "dev/1"}, "environment: 'dev/1' is a part of names"),
+    ({"network": NETWORK}, {"product": ""}, "product: '' is a part of names in AWS; use letters"),
     ({"network": NETWORK}, {"capacity": {"gpu_quotas": {"dev": "three"}}},
      "capacity.gpu_quotas.dev: three is not a number of GPUs; write one, such as 3"),
 ])
