@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import copy
 import functools
-import importlib.util
 import json
+import runpy
 from pathlib import Path
 
 import jmespath
@@ -101,11 +101,8 @@ def test_charts_know_the_values(role, case):
 
 def test_stand_ins_are_of_the_pinned_versions():
     """Each chart of a role has its stand-in, which says so; the overlay points at it."""
-    spec = importlib.util.spec_from_file_location(
-        "overlay", ROOT / "inventories" / "lab" / "lab.py")
-    overlay = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(overlay)
-    given, pins = overlay.variables("http://localhost"), {}
+    overlay = runpy.run_path(str(ROOT / "inventories" / "lab" / "lab.py"))
+    given, pins = overlay["variables"]("http://localhost"), {}
     for path in (ROOT / "roles").glob("*/defaults/main.yml"):
         defaults = yaml.safe_load(path.read_text())
         pins |= {name: (defaults[name].rsplit("/")[-1], defaults[f"{name}_version"])
