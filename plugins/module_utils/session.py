@@ -13,6 +13,7 @@ from .clients.lease import Lease
 from .engine.apply import Run
 from .engine.errors import Failure, Refused
 from .engine.plan import Plan, Policy
+from .engine.resource import search
 from .engine.scan import Scan
 from .engine.wait import Clock
 from . import report
@@ -190,9 +191,11 @@ class Progress:
             self.begun[step] = now
         if self.stop.is_set() and (not outcome or outcome.state != "done"):
             return  # `stopped` names them all
+        why = search(change.resource.reason, change.live) if change.action == "delete" else ""
         left = max((self.ways[s] - (now - self.begun.get(s, now)) for s in self.open), default=0)
         self._write(dict(key=change.key, action=change.action, expected_seconds=change.seconds,
                          state=outcome.state if outcome else "started", left=left,
+                         waits=why if isinstance(why, str) else "",
                          seconds=outcome.seconds if outcome else 0, steps=len(self.changes),
                          done=len(self.changes) - len(self.open)))
 

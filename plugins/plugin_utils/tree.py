@@ -100,7 +100,8 @@ def progress(event: dict) -> str:
     sign, colour = LOOKS[event["action"]]
     share = f"{event['done']:>4}/{event['steps']}"
     if event["state"] == "started":
-        return f"{share} {sign} {event['key']}: usually {duration(event['expected_seconds'])}"
+        return ", ".join(filter(None, [f"{share} {sign} {event['key']}: usually "
+                                       f"{duration(event['expected_seconds'])}", event["waits"]]))
     left = event["left"]
     text = f"{share} {sign} {event['key']}: {event['state']} after {event['seconds']:.1f} s"
     more = f", about {duration(left)[1:]} to go" if left > 5 else ""

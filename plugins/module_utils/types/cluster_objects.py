@@ -10,7 +10,6 @@ from datetime import datetime, timezone
 from ..clients.servers import INSTEAD, server
 from ..engine.errors import Denied, NotFound
 from ..engine.resource import KEY, OWNER, Resource, attr, create_only, search
-from .compare import why
 from .declared import Declared
 from .ec2 import NatGateway, Route, RouteTableAssociation, SecurityGroupRule, VpcEndpoint
 from .eks import AccessEntry, AccessPolicy, Addon, Cluster, PodIdentityAssociation
@@ -75,6 +74,19 @@ def overdue(meta: dict, now: datetime) -> bool:
                             ).total_seconds() > PATIENCE
 
 
+def kept_by(item: dict) -> str:
+    """Whose finalizers keep it, and what it says of its state while it goes."""
+    meta, told = item["metadata"], []
+    for finalizer in meta.get("finalizers") or ():
+        who = next((w for begin, w in CLEANERS.items() if finalizer.startswith(begin)), "")
+        told.append(f"kept by finalizer {finalizer}" + (f" of {who}" if who else ""))
+    if meta.get("deletionTimestamp"):
+        told += [f"{c['type']}: {c.get('message') or c.get('reason', '')}"
+                 for c in (item.get("status") or {}).get("conditions") or ()
+                 if c.get("status") != "True"]
+    return "; ".join(told)
+
+
 class Reading:
     """How these are found: by asking the cluster."""
 
@@ -102,7 +114,7 @@ class Reading:
         meta, key = item["metadata"], clusters(scan)[cluster]
         missing = absent(scan, cluster, meta.get("finalizers") or ())
         late = overdue(meta, datetime.now(timezone.utc))
-        found = {**item, "cluster": cluster, "place": place(meta), "waits": why(item),
+        found = {**item, "cluster": cluster, "place": place(meta), "waits": kept_by(item),
                  "id": f"{place(meta)}@{meta['uid'][:8]}", "given_up": bool(missing) or late,
                  "owned": {OWNER: scan.owner, KEY: key_of(cls, key, cls.label(item))}}
         notes = [f"EKS cluster {cluster}: {name} does not run in it; {INSTEAD}"

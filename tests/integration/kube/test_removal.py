@@ -5,7 +5,12 @@ stays in the account, whether their controllers still work or not.
 """
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
+from ansible_collections.groundwork.aws.plugins.module_utils.session import PROGRESS
+from ansible_collections.groundwork.aws.plugins.plugin_utils.tree import progress
 from tests.integration.kube import works
 from tests.integration.kube.worlds import soon
 from tests.world import ACCOUNT, REGION, Quick, World, actions
@@ -93,7 +98,8 @@ def kinds(plan: dict) -> dict:
     return {kind: found.count(kind) for kind in LEFT}
 
 
-def test_the_cluster_cleans_up(world):
+def test_the_cluster_cleans_up(world, tmp_path, monkeypatch):
+    """Kubernetes objects first; each step that takes its time says what for when it starts."""
     assert not world.run(STACK)["left_over"]
     refused = world.run(STACK, **GONE)
     assert refused["msg"].splitlines() == [
@@ -102,8 +108,14 @@ def test_the_cluster_cleans_up(world):
     plan = world.run(STACK, check=True, **GONE, allow_data_loss=[DATA])
     assert FIRST <= {c["key"] for c in plan["plan"]} and kinds(plan) == LEFT
     assert not plan["warnings"] and works.balanced(world.api)
+    monkeypatch.setenv(PROGRESS, str(tmp_path / "progress"))
     gone = world.run(STACK, **GONE, allow_data_loss=[DATA])
     assert not gone["failed"], gone["msg"]
+    told = [progress(event) for line in (tmp_path / "progress").read_text().splitlines()
+            for event in [json.loads(line)] if event.get("state") == "started"]
+    assert [t for t in told if t.endswith(
+        "- eks_cluster/ingress/main:default/site: usually ~60 s, kept by finalizer "
+        f"ingress.k8s.aws/resources of {works.BALANCERS}")]
     assert {c["key"] for c in gone["plan"]} == {c["key"] for c in plan["plan"]}
     assert world.left() == set() and world.found == [0, 0]
 
@@ -137,7 +149,8 @@ def test_a_wait_says_what_for(world):
     world.clock = Quick  # a wait that ends for nobody should not take long
     gone = world.run(STACK, **GONE, allow_data_loss=[DATA])
     world.clock = Brisk
-    assert "not gone in time: kept by finalizer example.com/held" in gone["msg"]
+    assert re.search(r"balanced_service\S+ not gone in time: kept by finalizer example.com/held",
+                     gone["msg"]), gone["msg"]
     assert world.live()["status"] == "ACTIVE"
     world.api.patch(path, {"metadata": {"finalizers": None}})
     gone = world.run(STACK, **GONE, allow_data_loss=[DATA])

@@ -213,3 +213,15 @@ def test_claims_of_a_pod():
     ({"awsElasticBlockStore": {"volumeID": "aws://us-east-1a/vol-1"}}, "vol-1"), ({"nfs": {}}, "")])
 def test_the_volume_of_a_persistent_volume(spec, volume):
     assert cluster_objects.handle(spec) == volume
+
+
+@pytest.mark.parametrize(("meta", "conditions", "told"), [
+    ({}, [{"type": "Drained", "status": "False", "message": "1 pod"}], ""),
+    ({"finalizers": ["karpenter.sh/termination"], "deletionTimestamp": "2026-01-01T00:00:00Z"},
+     [{"type": "Drained", "status": "Unknown", "message": "1 pod"},
+      {"type": "Launched", "status": "True"}],
+     "kept by finalizer karpenter.sh/termination of karpenter; Drained: 1 pod"),
+    ({"finalizers": ["example.com/held"]}, [], "kept by finalizer example.com/held")])
+def test_what_something_waits_for(meta, conditions, told):
+    item = {"metadata": meta, "status": {"conditions": conditions}}
+    assert cluster_objects.kept_by(item) == told
