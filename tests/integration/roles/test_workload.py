@@ -114,18 +114,24 @@ def test_the_number_of_pods_is_the_autoscalers(world):
 
 
 def test_what_is_no_longer_wanted_goes(world):
-    """And what somebody else has made in the same namespace stays."""
-    world.run(services(API, REDIS))
+    """What somebody else has made in the same namespace stays, and so do volumes until named."""
+    models = {"name": "models", "path": "/models", "efs": "fs-12345678"}
+    world.run(services({**API, "volumes": [models]}, REDIS))
     theirs = {"apiVersion": "v1", "kind": "ConfigMap",
               "metadata": {"name": "theirs", "namespace": "{ns}"}}
     world.make([theirs])
-    gone = actions(world.run(services(REDIS)))
+    kept = [f"{world.space}/persistentvolume/{world.space}-api-models",
+            f"{world.space}/persistentvolumeclaim/{world.space}:api-models"]
+    done = world.run(services(REDIS))
+    gone = actions(done)
+    assert sorted(done["left_over"]) == kept
     assert set(gone.values()) == {"delete"}
     assert {key.split("/")[1] for key in gone} == {
         "deployment", "horizontalpodautoscaler", "poddisruptionbudget", "service",
         "serviceaccount"}
     assert set(soon(lambda: (found := pods(world)) and set(found) == {"redis"} and found)) == \
         {"redis"}
+    assert set(actions(world.run(services(REDIS), allow_data_loss=kept))) == set(kept)
     assert world.get("/api/v1/namespaces/{ns}/configmaps/theirs")
 
 
