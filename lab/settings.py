@@ -23,6 +23,7 @@ class Settings:
     kubernetes: bool = False       # a real control plane behind every EKS cluster (lab/kube)
     update_errors: dict = field(default_factory=dict)  # "eks.cluster.version_update": [code, text]
     eviction_seconds: float = 10   # how long pods may refuse to leave a node (AWS: 15 minutes)
+    karpenter_time_scale: float = 0.01  # of the time that an empty node stays (300 s: 3 s)
     today: str = ""                # the day the EKS calendar is read at; default: the table's own
 
     @classmethod

@@ -1,8 +1,8 @@
 """Programs in a real cluster that make objects in the account, and remove them again: the AWS Load
-Balancer Controller, the EBS CSI driver, and the cloud controller manager of EKS itself.
+Balancer Controller, the EBS CSI driver, Karpenter, and the cloud controller manager of EKS itself.
 
-The first two work only while they run: while a Deployment with their label has ready replicas, or,
-for the driver, while its add-on is ACTIVE. Without them their finalizers stay, as in life.
+All but the last work only while they run: while a Deployment with their label has ready replicas,
+or, for the driver, while its add-on is ACTIVE. Without them their finalizers stay, as in life.
 """
 
 import sys
@@ -44,6 +44,9 @@ class Program:
         addon = self.call.store.table("eks.addon").get((self.cluster["name"], self.addon))
         return self.name in deployments or bool(addon and addon["status"] == "ACTIVE")
 
+    def rest(self):
+        """It does not run."""
+
     @contextmanager
     def account(self):
         """The lab's lock, while objects of the account change."""
@@ -75,8 +78,7 @@ def run(call, cluster, plane):
         try:
             deployments = ready(plane.api)
             for each in programs:
-                if each.runs(deployments):
-                    each.look()
+                each.look() if each.runs(deployments) else each.rest()
         except (ApiError, OSError, Refusal):
             pass  # somebody was faster, or the server is away: the next look tells
         except Exception:

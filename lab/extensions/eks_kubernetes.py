@@ -65,7 +65,7 @@ def begin(call, cluster):
     gatekeeper = Gatekeeper(call.lab, call.store, cluster, lambda: fleet.get(key).api)
     options = Options(cluster["name"], cluster["version"],
                       cluster["kubernetesNetworkConfig"]["serviceIpv4Cidr"],
-                      f"/{host}/id/{number}")
+                      f"/{host}/id/{number}", call.lab.settings.karpenter_time_scale)
     watch(call, cluster, fleet.start(key, options, gatekeeper.webhooks()))
 
 

@@ -85,6 +85,18 @@ class Cluster:
         self._launch({"apiserver": parts.FIRST["apiserver"]})
         self._await("the API server", lambda: self.api.get("/readyz"))
 
+    def begin(self, name):
+        """Let a part run that not every cluster has, if it does not run."""
+        child = self.children.get(name)
+        if not self.stopped and (child is None or child.poll() is not None):
+            self._launch({name: parts.LATER[name]})
+
+    def finish(self, name):
+        """The opposite."""
+        with self.lock:
+            child = self.children.pop(name, None)
+        children.stop([child] if child else [])
+
     def end(self):
         """Nothing runs any more; the logs stay."""
         with self.lock:

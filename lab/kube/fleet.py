@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab.kube.build import built
 
-NEEDED = ("control", "kwok")
+NEEDED = ("control", "kwok", "karpenter")
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Options:
     version: str = "1.35"
     service_cidr: str = "172.20.0.0/16"
     issuer_path: str = "/id/lab"   # of the OIDC issuer's address
+    karpenter_time_scale: float = 1  # of the time that its nodes stay empty
 
 
 class NotBuilt(ValueError):

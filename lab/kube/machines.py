@@ -24,7 +24,7 @@ EFFECTS = {"NO_SCHEDULE": "NoSchedule", "NO_EXECUTE": "NoExecute",
 
 @dataclass
 class Machine:
-    """One instance of a node group. `info` is its type as DescribeInstanceTypes tells it."""
+    """One instance. `info` is its type as DescribeInstanceTypes tells it."""
 
     instance_id: str
     address: str
@@ -39,6 +39,7 @@ class Machine:
     labels: dict = field(default_factory=dict)
     taints: list = field(default_factory=list)
     interface: str = ""
+    managed: bool = True         # by a node group of EKS
     old: bool = False            # an update replaces it
 
     @property
@@ -94,6 +95,8 @@ def architecture(info):
 
 def labels_of(machine):
     arch, region, zone = architecture(machine.info), machine.region, machine.zone
+    managed = {"eks.amazonaws.com/capacityType": machine.capacity_type,
+               "eks.amazonaws.com/nodegroup-image": machine.image} if machine.managed else {}
     return {
         "kubernetes.io/arch": arch, "beta.kubernetes.io/arch": arch,
         "kubernetes.io/os": "linux", "beta.kubernetes.io/os": "linux",
@@ -103,8 +106,7 @@ def labels_of(machine):
         "topology.kubernetes.io/region": region, "failure-domain.beta.kubernetes.io/region": region,
         "topology.kubernetes.io/zone": zone, "failure-domain.beta.kubernetes.io/zone": zone,
         "topology.k8s.aws/zone-id": machine.zone_id,
-        "eks.amazonaws.com/capacityType": machine.capacity_type,
-        "eks.amazonaws.com/nodegroup-image": machine.image, **machine.labels}
+        **managed, **machine.labels}
 
 
 def taint(row):

@@ -78,6 +78,13 @@ def kwok(cluster):
         cidr="100.64.0.0/10", enable_crds="")
 
 
+def karpenter(cluster):
+    return flags(
+        kubeconfig=cluster.folder / "karpenter.json", authority=cluster.folder / "ca.crt",
+        lab=f"https://localhost:{cluster.door.port}/karpenter",
+        time_scale=cluster.options.karpenter_time_scale)
+
+
 def scheduler_configuration(cluster):
     return {"apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "KubeSchedulerConfiguration",
             "leaderElection": {"leaderElect": False}, "podMaxBackoffSeconds": 1,
@@ -101,9 +108,11 @@ LOGINS = {
     "controllers": ("system:kube-controller-manager", ""),
     "scheduler-login": ("system:kube-scheduler", ""),
     "kwok": ("lab:kwok", "system:masters"),
+    "karpenter": ("lab:karpenter", "system:masters"),
 }
 # Part -> (program, its first arguments, its command line).
 FIRST = {"etcd": ("control", ["etcd"], etcd),
          "apiserver": ("control", ["kube-apiserver"], apiserver)}
 THEN = {"controllers": ("control", ["kube-controller-manager"], controllers),
         "scheduler": ("control", ["kube-scheduler"], scheduler), "kwok": ("kwok", [], kwok)}
+LATER = {"karpenter": ("karpenter", [], karpenter)}

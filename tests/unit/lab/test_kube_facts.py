@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import base64
+from decimal import Decimal
 
 import pytest
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
-from lab.kube import policies
+from lab.kube import offers, policies
 from lab.kube.machines import Machine, max_pods, node, reserved_cpu, resources
 from lab.kube.tokens import TokenError, read
 
@@ -41,6 +42,40 @@ def test_gpus_are_counted():
     for kind, name, count in (("g4dn.12xlarge", "nvidia.com/gpu", "4"),
                               ("p4d.24xlarge", "nvidia.com/gpu", "8")):
         assert resources(INSTANCE_TYPES[kind], 20)[1][name] == count
+
+
+# karpenter.sh/docs/reference/instance-types
+@pytest.mark.parametrize(("kind", "labels"), [
+    ("g4dn.xlarge", {"category": "g", "family": "g4dn", "generation": "4", "size": "xlarge",
+                     "cpu": "4", "cpu-manufacturer": "intel", "memory": "16384",
+                     "hypervisor": "nitro", "local-nvme": "125", "gpu-name": "t4",
+                     "gpu-manufacturer": "nvidia", "gpu-count": "1", "gpu-memory": "16384"}),
+    ("m7g.large", {"category": "m", "family": "m7g", "generation": "7", "size": "large",
+                   "cpu": "2", "cpu-manufacturer": "aws", "memory": "8192",
+                   "hypervisor": "nitro"})])
+def test_what_karpenter_can_choose_by(kind, labels):
+    row = offers.row(kind, INSTANCE_TYPES[kind])
+    assert {key.removeprefix(offers.AWS): value for key, value in row["labels"].items()
+            if key.startswith(offers.AWS)} == labels
+    assert row["labels"]["node.kubernetes.io/instance-type"] == kind
+
+
+def test_what_karpenter_reckons_with_is_what_nodes_have():
+    for name, info in INSTANCE_TYPES.items():
+        row = offers.row(name, info)
+        capacity, allocatable = resources(info, offers.DISK_GIB)
+        assert row["capacity"] == capacity
+        for key, kept in row["overhead"].items():
+            free = offers.number(capacity[key]) - Decimal(kept)
+            assert free == offers.number(allocatable[key])
+
+
+def test_prices_are_in_the_order_of_those_of_aws():
+    """On-demand, us-east-1: 0.096, 0.192, 0.526, 0.752, 1.006, 3.912 USD an hour."""
+    kinds = ["m5.large", "m5.xlarge", "g4dn.xlarge", "g4dn.2xlarge", "g5.xlarge", "g4dn.12xlarge"]
+    found = [offers.row(kind, INSTANCE_TYPES[kind])["prices"] for kind in kinds]
+    hours = [row["on-demand"] for row in found]
+    assert hours == sorted(hours) and all(row["spot"] < row["on-demand"] for row in found)
 
 
 @pytest.mark.parametrize(("zone", "name"), [
