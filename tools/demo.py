@@ -1,11 +1,14 @@
 """Tell one story on an emulated AWS with the real playbooks, and close with a table.
 
-Plan, build, second run, one changed option, a manual change found as drift and repaired, removal.
+Plan, build, second run, a look into the cluster, one changed option, manual changes found as drift
+and repaired, removal. The control plane of the cluster is built once; where it cannot be, the story
+is that of AWS alone.
 """
 
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,6 +19,11 @@ import boto3
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from lab.kube.build import BuildError, build  # noqa: E402  # the path comes first
+from lab.kube.fleet import NEEDED  # noqa: E402
+
 STATE = ROOT / ".lab" / "demo"
 PLAYBOOK = str(Path(sys.executable).parent / "ansible-playbook")
 # AWS's usual durations pass 200 times faster, so that waiting can be seen and not felt.
@@ -24,6 +32,11 @@ SETTINGS = {"time_scale": 0.005}
 CHANGES = {
     "sentineltranslate-dev": ("eks_nodegroups.nodegroups.gpu.max_size", 4),
     "pingvas-shared": ("eks_nodegroups.nodegroups.system.max_size", 4),
+}
+# Stack -> what somebody deletes in its cluster.
+DELETED = {
+    "sentineltranslate-dev": ("horizontalpodautoscaler/api", "--namespace", "sentineltranslate"),
+    "pingvas-shared": ("networkpolicy/default-deny", "--namespace", "prod"),
 }
 
 
@@ -49,10 +62,13 @@ class Story:
     def say(self, text):
         print(f"\n\033[1m== {text}\033[0m" if sys.stdout.isatty() else f"\n== {text}", flush=True)
 
+    def command(self, playbook, *options):
+        return [PLAYBOOK, "-i", "inventories/platform", "-i", "inventories/lab",
+                f"playbooks/{playbook}.yml", "--limit", self.stack, *options]
+
     def play(self, title, playbook, *options, expect=0):
         """Runs a playbook as a user would; a return code that is not the expected one ends it."""
-        command = [PLAYBOOK, "-i", "inventories/platform", "-i", "inventories/lab",
-                   f"playbooks/{playbook}.yml", "--limit", self.stack]
+        command = self.command(playbook)
         self.say(f"{title}: {' '.join(['ansible-playbook', *command[1:], *options])}")
         control(self.endpoint, "calls", "DELETE")
         begun = time.monotonic()
@@ -65,11 +81,52 @@ class Story:
             sys.exit(f"demo: {title} ended with {done.returncode}, not {expect}")
         return calls
 
+    def remove(self):
+        """Names what holds data, without which nothing is removed, where there is any."""
+        confirmed = ("-e", f"confirm_destroy={self.stack}")
+        tried = subprocess.run(
+            [*self.command("destroy", "--check", *confirmed),
+             "-e", f"aws_endpoint_url={self.endpoint}"], cwd=ROOT, check=False,
+            capture_output=True, text=True).stdout
+        keys = sorted(set(re.findall(r"allow_data_loss: \[([^\]]+)\]", tried)))
+        named = ("-e", json.dumps({"stack_allow_data_loss": keys})) if keys else ()
+        if keys:
+            self.say(f"These hold data and are only removed by name: {', '.join(keys)}")
+        self.play("removal", "destroy", *confirmed, *named)
+
     def table(self):
         print(f"\n{'step':<34}{'seconds':>9}{'API reads':>11}{'API writes':>12}")
         for title, seconds, reads, writes in self.rows:
             print(f"{title:<34}{seconds:>9.1f}{reads:>11}{writes:>12}")
         print(f"{'all':<34}{time.monotonic() - self.begun:>9.1f}")
+
+
+class Cluster:
+    """The stack's cluster, as kubectl sees it."""
+
+    def __init__(self, story):
+        self.path = story.state / "kubeconfig"
+        story.play("kubeconfig for people", "kubeconfig", "-e", f"stack_kubeconfig={self.path}",
+                   "-e", "stack_kubeconfig_user=token")
+
+    def ctl(self, *words):
+        print(f"\n$ kubectl {' '.join(words)}", flush=True)
+        subprocess.run([ROOT / ".lab" / "kube" / "bin" / "kubectl", "--kubeconfig", self.path,
+                        *words], check=True)
+
+    def show(self):
+        self.ctl("get", "nodes", "--label-columns", "node.kubernetes.io/instance-type")
+        self.ctl("get", "pods", "--all-namespaces", "--output", "wide")
+
+
+def clusters():
+    """Whether real control planes are here, or can be built now."""
+    try:
+        build(*NEEDED, "helm", tell=lambda text: print(text, flush=True))
+    except BuildError as error:
+        print(f"what runs in the cluster is left out: {error}", flush=True)
+        return False
+    return True
 
 
 def client(endpoint, service):
@@ -117,15 +174,20 @@ def tell(story):
     story.play("build", "site")
     calls = story.play("second run", "site")
     assert calls["writes"] == 0, "the second run wrote"
+    inside = Cluster(story) if control(endpoint, "settings")["kubernetes"] else None
+    if inside:
+        inside.show()
     change = edited(stack, story.state)
     story.say("Edit the inventory: {} is now {}".format(*CHANGES[stack]))
     story.play("one changed option, as a plan", "plan", *change, "--diff")
     story.play("the same, applied", "site", *change, "--diff")
-    story.say("Somebody changes AWS by hand")
+    story.say("Somebody changes AWS by hand" + (", and the cluster" if inside else ""))
     meddle(endpoint, stack)
+    if inside:
+        inside.ctl("delete", *DELETED[stack])
     story.play("drift found", "drift", *change, expect=2)
     story.play("drift repaired", "site", *change)
-    story.play("removal", "destroy", "-e", f"confirm_destroy={stack}")
+    story.remove()
     left = {kind: items for kind, items in control(endpoint, "inventory").items()
             for item in items if item["tags"].get("groundwork:stack") == stack and not item["gone"]}
     if left:
@@ -137,9 +199,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stack", nargs="?", default="sentineltranslate-dev", choices=CHANGES)
     parser.add_argument("--state", type=Path, default=STATE, help="folder of the demo's lab")
+    parser.add_argument("--aws-only", action="store_true",
+                        help="leave out what runs in the cluster, and build no control plane")
     given = parser.parse_args()
     given.state.mkdir(parents=True, exist_ok=True)
-    lab(given.state, "start", "--settings", json.dumps(SETTINGS))
+    settings = {**SETTINGS, "kubernetes": not given.aws_only and clusters()}
+    lab(given.state, "start", "--settings", json.dumps(settings))
     try:
         story = Story(given.stack, given.state)
         tell(story)

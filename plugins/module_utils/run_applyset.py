@@ -241,5 +241,5 @@ class SetSession(Session):
         if found and set(found["kinds"]) - kinds:
             self.parent.write(self.api, kinds, spaces)
 
-    def result(self, current, outcomes):
-        return dict(super().result(current, outcomes), applyset=self.parent.id)
+    def facts(self, current):
+        return dict(super().facts(current), applyset=self.parent.id)

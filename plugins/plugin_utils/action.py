@@ -13,7 +13,7 @@ from ansible.utils.display import Display
 from ansible_collections.groundwork.aws.plugins.plugin_utils import local
 from ansible_collections.groundwork.aws.plugins.plugin_utils.stop import AGAIN, Stop
 from ansible_collections.groundwork.aws.plugins.plugin_utils.tree import (
-    counts, progress, rest, tree,
+    counts, place, progress, rest, tree,
 )
 
 PROGRESS = "GROUNDWORK_PROGRESS"  # where module_utils/session.py writes its events
@@ -64,7 +64,7 @@ def closing(result: dict) -> str:
     """What is told last: how many changes were made, else the plan."""
     if not result.get("outcomes"):
         return tree(result) if "plan" in result else ""
-    return f"stack {result['stack']}: {counts({**result, 'ahead': False})}"
+    return f"{place(result)}: {counts({**result, 'ahead': False})}"
 
 
 class Follower(threading.Thread):

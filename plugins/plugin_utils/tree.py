@@ -61,9 +61,14 @@ def line(change: dict) -> str:
     return stringc(f"    {sign} {head}", colour) + rest
 
 
+def place(result: dict) -> str:
+    """What the result is about: a stack, or a cluster with a set in it."""
+    return result["stack"] if "applyset" in result else f"stack {result['stack']}"
+
+
 def tree(result: dict) -> str:
     """The plan of a result: components, their changes, left-overs and counts."""
-    lines, component = [stringc(f"stack {result['stack']}", "bright blue")], None
+    lines, component = [stringc(place(result), "bright blue")], None
     for change in (c for c in result["plan"] if c["action"] != "keep"):
         if change["key"].split("/")[0] != component:
             component = change["key"].split("/")[0]
