@@ -57,7 +57,7 @@ class Karpenter(Program):
         if FINALIZER not in held:
             self.finalizers(path, [*held, FINALIZER])
         with self.call.lab.lock:
-            found = self.found(item["spec"])
+            found = self.found(item.get("spec", {}))
         status, before = status_of(found), item.get("status") or {}
         if unstamped(status) != unstamped(before):
             self.api.patch(f"{path}/status", {"status": stamped(
@@ -69,11 +69,11 @@ class Karpenter(Program):
         subnets = [{"id": key, "zone": subnet.availability_zone,
                     "zoneID": subnet.availability_zone_id}
                    for zone in backend.subnets.values() for key, subnet in zone.items()
-                   if chosen(spec["subnetSelectorTerms"], key, backend.tags.get(key) or {})]
+                   if chosen(spec.get("subnetSelectorTerms", []), key, backend.tags.get(key) or {})]
         groups = [{"id": key, "name": group.name}
                   for vpc in backend.groups.values() for key, group in vpc.items()
-                  if chosen(spec["securityGroupSelectorTerms"], key, backend.tags.get(key) or {},
-                            group.name)]
+                  if chosen(spec.get("securityGroupSelectorTerms", []), key,
+                            backend.tags.get(key) or {}, group.name)]
         profiles = {item.name for item in iam.instance_profiles.values()}
         roles = {role.name for role in iam.roles.values()}
         name = spec.get("instanceProfile")
