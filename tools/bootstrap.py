@@ -102,7 +102,7 @@ def make(venv, python, lock):
         return
     if not python["whole"]:
         add_venv_module(python)
-    print("Installing into {} with Python {}.{}.{}".format(
+    print("Installing into {} with Python {}.{}.{}, which takes some minutes".format(
         os.path.relpath(venv, ROOT), *python["version"]), flush=True)
     if not have.startswith(base):
         run(python["path"], "-m", "venv", "--clear", venv)

@@ -11,7 +11,7 @@ STATE = ROOT / ".lab" / "state.json"
 SETTINGS = ("(lookup('url', aws_endpoint_url ~ '/_lab/settings', split_lines=false, "
             "use_proxy=false) | from_json)")
 WHY = ("this lab has no real clusters, for want of control planes; build them with "
-       "'python -m lab.kube', then start a lab again")
+       "'.venv/bin/python -m lab.kube' (about 8 minutes), then start a lab again")
 # Variable of a role -> the stand-in in lab/charts for the vendor's chart.
 CHARTS = {
     "autoscaling_cluster_autoscaler_chart": "cluster-autoscaler",

@@ -51,7 +51,8 @@ def _known(path: str, given: dict, spec: dict) -> tuple[dict, list]:
     known, problems = {}, []
     for name, value in given.items():
         if name not in names:
-            problems.append(f"{path}.{name}: unknown option{nearest(name, names)}")
+            where = f"; see ansible-doc groundwork.aws.{path.split('.')[0]}"
+            problems.append(f"{path}.{name}: unknown option{nearest(name, names) or where}")
             continue
         inner = spec[names[name]].get("options")
         if isinstance(value, list):

@@ -78,7 +78,7 @@ def test_wrong_account():
 @pytest.mark.parametrize(("key", "says"), [
     ("AKIAIOSFODNN7EXAMPLE", "InvalidClientTokenId"), ("LABEXPIRED0123456", "ExpiredToken")])
 def test_credentials_that_are_not_accepted(key, says):
-    refused(World(), NETWORK, says, access_key=key)
+    refused(World(), NETWORK, says, "log in, or name another profile", access_key=key)
 
 
 def test_no_credentials(monkeypatch):
@@ -87,7 +87,7 @@ def test_no_credentials(monkeypatch):
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-    refused(World(), NETWORK, "NoCredentials", "Unable to locate credentials",
+    refused(World(), NETWORK, "NoCredentials", "Unable to locate credentials; log in",
             access_key=None, secret_key=None)
 
 

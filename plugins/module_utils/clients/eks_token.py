@@ -16,6 +16,7 @@ try:
 except ImportError:  # run_applyset.py reports the missing library
     RequestSigner = ServiceId = None
 
+from ..engine.errors import Failure
 from .kubeconfig import Kept, write_private
 from .kubernetes import Connection
 
@@ -42,13 +43,20 @@ def from_eks(aws, description: dict) -> Connection:
     """The connection to a cluster that DescribeCluster has described."""
     name = description["name"]
     token = Kept(lambda: eks_token(aws.session, aws.region, name), aws.clock)
-    authority = base64.b64decode(description["certificateAuthority"]["data"]).decode()
     return Connection(server=description["endpoint"], name=f"EKS cluster {name}",
-                      context=ssl.create_default_context(cadata=authority),
+                      context=_context(description["certificateAuthority"]["data"]),
                       headers=lambda: {"Authorization": f"Bearer {token()}"},
                       kubeconfig=lambda folder: (write_private(
                           os.path.join(folder, "kubeconfig"),
                           config(description, {"token": token()})), ""))
+
+
+def _context(authority: str) -> ssl.SSLContext:
+    """TLS with a cluster of this authority. OpenSSL's own words name a line of its source."""
+    try:
+        return ssl.create_default_context(cadata=base64.b64decode(authority).decode())
+    except ssl.SSLError:
+        raise Failure("DescribeCluster tells no certificate authority that can be read") from None
 
 
 def config(description: dict, user: dict) -> dict:

@@ -45,6 +45,9 @@ TEXTS = (
                   r"|AuthFailure .*network interface"),
 )
 
+# What to do about credentials that are not there or not accepted.
+ADVICE = "; log in, or name another profile with AWS_PROFILE or aws_profile"
+
 
 class WriteRefused(errors.Failure):
     """A write was tried where only reads are allowed: an error of this collection."""
@@ -55,7 +58,7 @@ def failure(code: str, text: str, operation: str, status: int = 0) -> errors.Ser
     kinds = [*(kind for kind, pattern in TEXTS if re.search(pattern, f"{code} {text}")),
              *(kind for kind, pattern in CODES if re.search(pattern, code)),
              errors.Ambiguous if status >= 500 else errors.ServiceFailure]
-    return kinds[0](code, text, operation)
+    return kinds[0](code, text + ADVICE if kinds[0] is errors.Credentials else text, operation)
 
 
 def accepted(answer: dict, operation: str) -> dict:
@@ -81,7 +84,7 @@ def translate(error: Exception, operation: str) -> errors.ServiceFailure:
         return errors.ServiceFailure("ParamValidation", text, operation)
     if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError,
                           boto.CredentialRetrievalError, boto.TokenRetrievalError)):
-        return errors.Credentials("NoCredentials", str(error), operation)
+        return errors.Credentials("NoCredentials", f"{error}{ADVICE}", operation)
     if isinstance(error, (boto.EndpointConnectionError, boto.ConnectTimeoutError,
                           boto.SSLError, boto.ProxyConnectionError)):
         return errors.Unreachable("Unreachable", str(error), operation)

@@ -32,6 +32,16 @@ class Server(servers.Server):
         return answer
 
 
+def test_a_cluster_whose_authority_cannot_be_read():
+    """The words are ours: OpenSSL's name a line of its source."""
+    aws = types.SimpleNamespace(servers={}, notes=[], session=None, region="us-east-1", clock=None)
+    assert servers.server(aws, {"name": "a", "endpoint": "https://localhost:1",
+                                "certificateAuthority": {"data": "bGFi"}}) is None
+    assert aws.notes == [
+        "EKS cluster a cannot be asked what is in it (DescribeCluster tells no certificate "
+        f"authority that can be read); {servers.INSTEAD}"]
+
+
 def test_objects_have_their_path():
     server = Server()
     server.answers = [[{"metadata": {"namespace": "ml", "name": "api"}}]]
