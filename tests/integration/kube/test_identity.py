@@ -53,7 +53,7 @@ def test_the_creator_without_bootstrap_is_nobody(world):
     world("eks").delete_cluster(name="alien")
 
 
-def test_an_unknown_caller_is_refused(world):
+def test_an_unknown_caller_gets_401(world):
     session, _arn = world.user("stranger")
     assert status(world.core(session=session).list_namespace) == 401
 
@@ -94,7 +94,7 @@ def test_a_token_ends_after_a_quarter_of_an_hour(world):
     soon(lambda: status(core.list_namespace) == 200)
 
 
-def test_a_viewer_sees_and_changes_nothing(world):
+def test_a_viewer_sees_and_cannot_delete(world):
     session, arn = world.role("viewer", "/team/a/")
     entry(world, arn, "AmazonEKSViewPolicy")
     core = world.core(session=session)
