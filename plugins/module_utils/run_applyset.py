@@ -3,6 +3,7 @@
 """The bridge between AnsibleModule and the engine, for what is inside a cluster."""
 from __future__ import annotations
 
+import functools
 import os
 
 from ansible.module_utils.basic import missing_required_lib
@@ -19,6 +20,7 @@ from .engine.plan import Policy, destroy, plan
 from .engine.resource import jmespath
 from .engine.wait import Clock
 from .options import Module
+from .secret_values import filled
 from .session import OPTIONS, Session, carry_out
 from .types.applyset import Parent
 from .types.compare import masked_given, shown, veil
@@ -85,8 +87,20 @@ def execute(module) -> None:
     carry_out(module, lambda: SetSession(module, objects, releases, Clock()))
 
 
-def reach(module, clock: Clock) -> Cluster | Nowhere:
-    """The cluster that the options name."""
+def account(module, clock: Clock):
+    """AWS by the options; `Refused` when it is another account than the stack's."""
+    from .connect import boto3, connect, guard_account
+    if boto3 is None:
+        raise Refused([missing_required_lib("boto3")])
+    aws = connect(module, clock)
+    problems = guard_account(aws, module.params["aws_account_id"])
+    if problems:
+        raise Refused(problems)
+    return aws
+
+
+def reach(module, clock: Clock, aws) -> Cluster | Nowhere:
+    """The cluster that the options name; `aws()` is the account it may be in."""
     params = module.params
     if params["kubeconfig"] or params["context"]:
         path = params["kubeconfig"] or os.environ.get("KUBECONFIG") or os.path.expanduser(HOME)
@@ -95,20 +109,13 @@ def reach(module, clock: Clock) -> Cluster | Nowhere:
         raise Refused(["name a cluster: product and environment of a stack, or kubeconfig "
                        "and context"])
     from .clients.eks_token import from_eks
-    from .connect import boto3, connect, guard_account
-    if boto3 is None:
-        raise Refused([missing_required_lib("boto3")])
-    aws = connect(module, clock)
-    problems = guard_account(aws, params["aws_account_id"])
-    if problems:
-        raise Refused(problems)
-    name = params["cluster"] or f"{aws.owner}-eks"
+    name = params["cluster"] or f"{aws().owner}-eks"
     try:
-        found = aws.eks.describe_cluster(name=name)["cluster"]
+        found = aws().eks.describe_cluster(name=name)["cluster"]
     except NotFound:
         found = {"status": "not there"}
     if found.get("status") in ("ACTIVE", "UPDATING"):
-        return Cluster(from_eks(aws, found), clock=clock)
+        return Cluster(from_eks(aws(), found), clock=clock)
     if params["state"] == "present" and not module.check_mode:
         raise Refused([f"cluster {name}: it is {found['status'].lower()}; converge the stack "
                        "first"])
@@ -129,7 +136,8 @@ class SetSession(Session):
 
     def __init__(self, module, objects: list, releases: list, clock: Clock):
         super().__init__(module, clock)
-        self.api = reach(module, clock)
+        aws = functools.cache(lambda: account(module, clock))
+        self.api = reach(module, clock, aws)
         name = self.params["name"]
         self.parent = Parent(key=f"{name}/parent/{name}", name=name,
                              namespace=self.params["namespace"])
@@ -142,7 +150,8 @@ class SetSession(Session):
         if isinstance(self.api, Cluster):
             self.api.helm = Helm(self.api, self.params["helm_binary"])
         releases = [{**r, "version": r["version"] or _own_version(r["chart"])} for r in releases]
-        self.resources = self._build(objects, releases) if self.present else [self.parent]
+        self.resources = [self.parent] if not self.present else \
+            self._build(filled(objects, aws, module.check_mode), releases)
 
     @property
     def present(self) -> bool:

@@ -36,6 +36,8 @@ options:
     description:
       - Manifests of the objects, as C(kubectl) takes them. Lists (C(kind) V(List)) are taken apart.
       - What a Secret holds is in no plan, difference, result or log.
+      - A value in C(stringData) of a Secret may be C({secretsmanager: NAME}). The module then reads
+        it from this secret of AWS Secrets Manager, with C(key) only one value of its JSON object.
     type: list
     elements: dict
     default: []
@@ -280,7 +282,9 @@ left_over:
   type: list
   elements: str
 outputs:
-  description: What is worth knowing of each object, by key.
+  description:
+    - What is worth knowing of each object, by key. Of a Job that has ended it is C(message), the
+      termination message of its pod.
   returned: whenever a plan could be made
   type: dict
 calls:

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: secrets
-short_description: Secrets whose values AWS makes
+short_description: Secrets whose values nobody sees
 version_added: 0.1.0
 description:
-  - Plans and converges the secrets of a stack. Values are made by AWS's own generator at
-    creation and go straight into Secrets Manager; no plan, log or message holds one, and no
-    later run reads or changes one.
+  - Plans and converges the secrets of a stack. Passwords are made by AWS's own generator at
+    creation, certificates by the module, and go straight into Secrets Manager; no plan, log or
+    message holds one, and no later run reads or changes one.
   - A secret holds data. It is replaced or removed only when O(allow_data_loss) names it, or when
     its option C(deletion_protection) is switched off. One of the stack's own that waits for its
     removal is taken back, with its old value, when it is wanted again.
@@ -38,6 +38,10 @@ options:
         C(generate_string_key) (string) the value is a JSON object, C(secret_string_template)
         (dictionary) with the password under that name. The template is shown in plans; it is no
         place for secrets.
+      - C(generate_certificate) (dictionary) makes, instead, a certificate for servers of
+        C(dns_names) (list, required) that is valid for C(days) (default V(3650)). The value is a
+        JSON object of C(ca.crt), C(tls.crt) and C(tls.key). The authority signs this one
+        certificate, and its key is kept nowhere. It needs the Python library cryptography.
       - C(recovery_window_in_days) (7 to 30, default V(30), or 0 for none) is how long a removed
         secret may be taken back. Without one its name is free at once.
       - C(deletion_protection) (boolean, default V(true)) keeps the secret when the stack is
@@ -49,7 +53,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: A token, a login for the database, and a key that somebody puts in by hand
+- name: A token, a login for the database, a certificate, and a key that is put in by hand
   groundwork.aws.secrets:
     product: pingvas
     environment: shared
@@ -62,6 +66,9 @@ EXAMPLES = r"""
           secret_string_template: {username: prod_pingvas, dbname: pingvas}
           generate_string_key: password
           exclude_punctuation: true
+      prod/redis-tls:
+        generate_certificate:
+          dns_names: [redis-sentinel, "*.redis.prod.svc.cluster.local"]
       prod/lemon-squeezy:
         description: Its value is put in by hand
         generate: false

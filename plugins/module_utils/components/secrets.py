@@ -28,6 +28,9 @@ SECRET = dict(
     generate_secret_string=dict(type="dict", default={}, no_log=False, options=dict(
         secret_string_template=dict(type="dict", no_log=False),
         generate_string_key=dict(type="str", no_log=False), **PASSWORD)),
+    generate_certificate=dict(type="dict", options=dict(
+        dns_names=dict(type="list", elements="str", required=True),
+        days=dict(type="int", default=3650))),
     recovery_window_in_days=dict(type="int", default=30),
     deletion_protection=dict(type="bool", default=True),
     tags=dict(type="dict", default={}),
@@ -65,11 +68,14 @@ def _secret(name: str, given: dict, stack, problems: list) -> Secret:
     if not least <= how["password_length"] <= 4096:
         problems.append(f"{path}.generate_secret_string.password_length: must be from {least} to "
                         "4096")
+    certificate = given["generate_certificate"]
+    if certificate and not certificate["dns_names"]:
+        problems.append(f"{path}.generate_certificate.dns_names: name at least one")
     password = {camel(n): how[n] for n in PASSWORD if how[n] is not None}
     return Secret(
         key=f"secrets/secret/{name}", name=own, description=given["description"],
         kms_key=stack.kms_key(given["kms_key"]) if given["kms_key"] else None,
-        password=password if given["generate"] else None,
+        password=password if given["generate"] else None, certificate=certificate,
         template=Template(template) if template else None,
         generate_string_key=how["generate_string_key"], recovery_window_in_days=days,
         deletion_protection=given["deletion_protection"], tags=dict(given["tags"]))

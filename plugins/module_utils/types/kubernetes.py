@@ -15,7 +15,9 @@ from ..clients.kubernetes import Cluster, Rejected
 from ..engine.errors import (
     Busy, Denied, Failure, NotFound, Quota, ServiceFailure,
 )
-from ..engine.resource import KEY, OWNER, Impact, Resource, attr, create_only, updates
+from ..engine.resource import (
+    KEY, OWNER, Impact, Resource, attr, create_only, search, updates,
+)
 from .applyset import PART_OF
 from .compare import (
     ONCE, changes, fingerprint, masked, rejection, scrubbed, settled, why,
@@ -267,7 +269,36 @@ class Service(KubeObject):
                    for e in s.get("endpoints") or ())
 
 
-SPECIAL = {"PersistentVolumeClaim": Claim, "Service": Service}
+class Job(KubeObject):
+    """A job tells what the containers of its last pod left as their termination message.
+
+    https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/
+    """
+
+    outputs = {"message": "message"}
+
+    @classmethod
+    def shown(cls, api, item):
+        item = super().shown(api, item)
+        if not search("status.conditions[?type=='Complete' || type=='Failed']", item):
+            return item
+        text = cls.left(api, item["metadata"])
+        return {**item, "message": text, "why": " ".join(filter(None, (item["why"], text)))}
+
+    @staticmethod
+    def left(api: Cluster, meta: dict) -> str:
+        """The messages, empty where there are none or nobody may see the pods."""
+        try:
+            pods = api.pages(f"/api/v1/namespaces/{meta['namespace']}/pods",
+                             labelSelector=f"batch.kubernetes.io/job-name={meta['name']}")
+        except Denied:
+            return ""
+        last = max(pods, key=lambda pod: pod["metadata"]["creationTimestamp"], default={})
+        told = search("status.containerStatuses[].state.terminated.message", last) or ()
+        return " ".join(text.strip() for text in told)
+
+
+SPECIAL = {"PersistentVolumeClaim": Claim, "Service": Service, "Job.batch": Job}
 
 
 class Kinds:

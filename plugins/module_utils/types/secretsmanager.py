@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 
+from ..clients import certificates
 from ..clients.tags import pairs
 from ..engine.errors import Busy, NotFound
 from ..engine.resource import KEY, OWNER, Resource, attr, create_only, updates
@@ -25,12 +26,13 @@ class Template:
 
 
 class Secret(Declared):
-    """A secret. AWS makes its value, at creation; no field, plan or message ever holds it."""
+    """A secret. Its value is made at creation; no field, plan or message ever holds it."""
 
     name: str = create_only("Name")
     description: str = attr("Description")
     kms_key: Key | str = attr("KmsKeyId", of="Arn")
     password: dict = attr()  # parameters of GetRandomPassword; None: no value yet
+    certificate: dict = attr()  # {dns_names, days} of one that is the value instead
     template: Template = attr()  # the JSON object that the password is put into
     generate_string_key: str = attr()
     recovery_window_in_days: int = attr()  # 0: none
@@ -78,7 +80,7 @@ class Secret(Declared):
                     and key in (None, live.get("KmsKeyId")))
 
     def create(self, api):
-        """The value goes from one answer of AWS into the next call, and nowhere else."""
+        """The value goes from where it is made into the call, and nowhere else."""
         value = {"SecretString": self._value(api)} if self.password is not None else {}
         try:
             answer = api.secretsmanager.create_secret(**self.params(), **value, **self.tagging())
@@ -89,6 +91,8 @@ class Secret(Declared):
         return {"ARN": answer["ARN"], "Name": self.name}
 
     def _value(self, api) -> str:
+        if self.certificate:
+            return json.dumps(certificates.made(**self.certificate))
         password = api.secretsmanager.get_random_password(**self.password)["RandomPassword"]
         if not self.generate_string_key:
             return password
@@ -132,3 +136,20 @@ def describe(api, name: str) -> dict | None:
         return api.secretsmanager.describe_secret(SecretId=name)
     except NotFound:
         return None
+
+
+def value_of(api, name: str, key: str | None = None) -> str | None:
+    """The value of a secret, or of one key of it where it is a JSON object; None: it has none.
+
+    ValueError where it is no such object. For the body of a request, and nothing else.
+    """
+    try:
+        text = api.secretsmanager.get_secret_value(SecretId=name)["SecretString"]
+    except NotFound:
+        return None
+    if not key:
+        return text
+    try:
+        return str(json.loads(text)[key])
+    except (ValueError, TypeError, KeyError):
+        raise ValueError(f"secret {name} is not a JSON object with the key {key}") from None

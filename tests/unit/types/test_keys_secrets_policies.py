@@ -3,12 +3,16 @@
 """What is particular to keys, secrets, policies and rules, beside the laws."""
 from __future__ import annotations
 
+import datetime
 import json
 
 import pytest
 from ansible_collections.groundwork.aws.plugins.module_utils.components import security_groups
 from ansible_collections.groundwork.aws.plugins.module_utils.components.context import Stack
 from ansible_collections.groundwork.aws.plugins.module_utils.options import checked
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509.verification import PolicyBuilder, Store
 from tests.world import REGION, World, actions
 
 GONE = dict(state="absent", confirm_destroy="acme-test")
@@ -27,6 +31,29 @@ def test_value_is_made_by_aws_and_shown_nowhere():
         SecretId="acme-test/login")["SecretString"])
     assert value["username"] == "app" and len(value["password"]) == 40
     assert not any(value["password"] in json.dumps(r, default=str) for r in results)
+
+
+def test_a_certificate():
+    """For the names and the days that are given; checked as a client of the server checks it."""
+    world, names = World(), ["redis.example.com", "*.redis.example.com"]
+    options = {"secrets": {"secrets": {"tls": {"generate_certificate": {
+        "dns_names": names, "days": 30}}}}}
+    results = [world.run(options, check=True), world.run(options), world.run(options)]
+    assert [r["changed"] for r in results] == [True, True, False]
+    value = json.loads(world.client("secretsmanager").get_secret_value(
+        SecretId="acme-test/tls")["SecretString"])
+    authority, own = (x509.load_pem_x509_certificate(value[name].encode())
+                      for name in ("ca.crt", "tls.crt"))
+    verifier = PolicyBuilder().store(Store([authority])).build_server_verifier(
+        x509.DNSName("a.redis.example.com"))
+    verifier.verify(own, [])
+    assert own.extensions.get_extension_for_class(
+        x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName) == names
+    left = own.not_valid_after_utc - datetime.datetime.now(datetime.timezone.utc)
+    assert left.days in (29, 30)
+    key = serialization.load_pem_private_key(value["tls.key"].encode(), None)
+    assert key.public_key() == own.public_key()
+    assert not any(value["tls.key"] in json.dumps(r, default=str) for r in results)
 
 
 def test_secret_is_taken_back_with_its_value():
