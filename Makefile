@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 READY := @python3 tools/bootstrap.py
 
-.PHONY: help demo test test-crash lab lab-stop bench lint docs clean
+.PHONY: help demo test test-crash test-failover lab lab-stop bench lint docs clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\): *## */\1\t/p' Makefile | expand -t 14
@@ -18,6 +18,10 @@ test:  ## Run everything: lint, sanity, unit, laws, integration, molecule
 test-crash:  ## Kill a run before and after every write call, then look at the next run
 	$(READY)
 	@$(PYTHON) -m pytest -m crash_all -n auto tests
+
+test-failover:  ## Let real Redis fail over thirty times, and tell the seconds
+	$(READY) --all
+	@$(PYTHON) -m pytest -m failover -s tests
 
 lab:  ## Start the emulated AWS and print its endpoint
 	$(READY)

@@ -31,15 +31,18 @@ def options(role: str) -> dict:
 
 
 def rendered(role: str, variables: dict) -> list[dict]:
-    """The manifests of a role with these variables, which must be as it documents them."""
-    wanted = ArgumentSpecValidator(options(role)).validate(
-        {name: value for name, value in variables.items() if name.startswith(f"{role}_")})
-    assert not wanted.error_messages, wanted.error_messages
+    """The manifests of a role with these variables, which must be as it documents them, but for
+    those that its own vars define."""
     loader, known = DataLoader(), dict(STACK)
     for folder in ("defaults", "vars"):
         path = ROLES / role / folder / "main.yml"
-        known |= loader.load_from_file(str(path), trusted_as_template=True) \
-            if path.exists() else {}
+        own = loader.load_from_file(str(path), trusted_as_template=True) if path.exists() else {}
+        known |= own
+    wanted = ArgumentSpecValidator(options(role)).validate(
+        {name: value for name, value in variables.items()
+         if name.startswith(f"{role}_") and name not in own})
+    assert not wanted.error_messages, wanted.error_messages
+    loader.set_basedir(str(ROLES / role / "templates"))  # for what a template includes
     text = (ROLES / role / "templates" / "objects.yml.j2").read_text()
     templar = Templar(loader, {**known, **variables})
     return [m for m in yaml.safe_load_all(templar.template(trust_as_template(text))) if m]

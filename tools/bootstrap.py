@@ -7,6 +7,7 @@ import fcntl
 import glob
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 
@@ -29,6 +30,23 @@ def add_venv_module(python):
             python["path"], package))
     run("apt-get", "update", "-q")
     run("apt-get", "install", "-q", "-y", package)
+
+
+def add_programs():
+    """Programs for tests out of Debian's packages, as root; what is missing skips its tests."""
+    with open(os.path.join(REQUIREMENTS, "debian.txt")) as file:
+        rows = [line.split() for line in file if not line.startswith("#")]
+    missing = [package for program, package in rows if not shutil.which(program)]
+    if not missing or os.geteuid() != 0 or not shutil.which("apt-get"):
+        return
+    # Out of any runlevel, so that the services which the packages bring along are not started.
+    quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive", RUNLEVEL="1")
+    for words in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", *missing]):
+        done = subprocess.run(["apt-get", *words], env=quiet, check=False)
+        if done.returncode:
+            print("apt-get {} failed; tests that need {} are skipped".format(
+                words[0], ", ".join(missing)), flush=True)
+            return
 
 
 def uv_environment(pip):
@@ -126,6 +144,8 @@ def main():
         lines = [(main_line, ".venv")]
         if "--all" in sys.argv[1:] and "py311" in found and main_line != "py311":
             lines.append(("py311", ".venv-core219"))
+        if "--all" in sys.argv[1:]:
+            add_programs()
         for name, folder in lines:
             make(os.path.join(ROOT, folder), found[name],
                  os.path.join(REQUIREMENTS, pythons.LINES[name]["lock"]))

@@ -48,7 +48,8 @@ KUBECONFIG = dict(
 VARIABLES = ["stack_" + name for name in (
     "adopt", "allow_data_loss", "allow_replace", "capacity", "environment", "force_conflicts",
     "helm_binary", "kubeconfig", "kubeconfig_user", "lease_bucket", "overrides", "plan_only",
-    "product", "prune", "roles", "roles_removed", "roles_skipped", "state", "tags", "waivers")]
+    "product", "prune", "roles", "roles_removed", "roles_skipped", "roles_tasks", "state", "tags",
+    "waivers")]
 UNLISTED = ("role", "managed_policy", "instance_profile", "oidc_provider")  # IAM is in no region
 TYPES = __name__.rpartition(".")[0] + ".types."
 

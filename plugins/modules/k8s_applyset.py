@@ -36,8 +36,9 @@ options:
     description:
       - Manifests of the objects, as C(kubectl) takes them. Lists (C(kind) V(List)) are taken apart.
       - What a Secret holds is in no plan, difference, result or log.
-      - A value in C(stringData) of a Secret may be C({secretsmanager: NAME}). The module then reads
-        it from this secret of AWS Secrets Manager, with C(key) only one value of its JSON object.
+      - A value in C(stringData) of a Secret may be a dictionary of C(secretsmanager), the name of a
+        secret of AWS Secrets Manager, and C(key), where that is a JSON object. The module reads it
+        by itself, so that no variable ever holds it.
     type: list
     elements: dict
     default: []

@@ -34,7 +34,6 @@ ELSEWHERE = (
     "eks_nodegroups.nodegroups.*.subnets",
     "eks_nodegroups.nodegroups.*.force_update",
     "secrets.secrets.*.generate",
-    "secrets.secrets.*.generate_certificate",
     "secrets.secrets.*.recovery_window_in_days",
     "secrets.secrets.*.deletion_protection",
     "s3_buckets.buckets.*.force_destroy",
