@@ -151,6 +151,8 @@ def main():
                  os.path.join(REQUIREMENTS, pythons.LINES[name]["lock"]))
     except subprocess.CalledProcessError as error:
         sys.exit("Installation failed: {}".format(" ".join(error.cmd)))
+    except KeyboardInterrupt:
+        sys.exit("Interrupted; the next make goes on.")
 
 
 if __name__ == "__main__":

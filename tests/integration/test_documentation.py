@@ -149,10 +149,15 @@ def test_costs_of_the_readme():
     groups = parts["eks_nodegroups"]["nodegroups"]
     nodes = {n: (g["desired_size"], g["instance_types"][0]) for n, g in groups.items()}
     disks = sum(g["desired_size"] * g["disk_size"] for g in groups.values())
+    product = ROOT / "inventories" / "platform" / "group_vars" / "sentineltranslate"
+    services = yaml.safe_load((product / "services.yml").read_text())["workload_services"]
+    balancers = len({s["ingress"].get("group") for s in services if "ingress" in s})
+    zones = len(parts["network"]["availability_zones"])  # an address in each
     assert parts["network"]["nat_gateways"] == "one" and not parts["network"].get("flow_logs")
     assert list(rows) == [next(r for r in rows if r.startswith(start)) for start in (
         "EKS control plane", "1 NAT gateway", "{} {}".format(*nodes["cpu"]),
-        "{} {}".format(*nodes["gpu"]), f"{disks} GB gp3", "all")]
+        "{} {}".format(*nodes["gpu"]), f"{disks} GB gp3", f"{balancers} load balancer",
+        f"{balancers * zones} public addresses of that", "all")]
     for what, cost in list(rows.items())[:-1]:
         prices = [float(price) for price in re.findall(r"\b0\.\d+", what)]
         count = int(found[0]) if (found := re.match(r"\d+", what)) else 1
