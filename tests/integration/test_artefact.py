@@ -6,9 +6,11 @@ import re
 import subprocess
 import sys
 import sysconfig
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lab.launcher import Launcher
 
@@ -50,6 +52,15 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def collection(folder):
     return folder / "ansible_collections" / "groundwork" / "aws"
+
+
+@pytest.mark.parametrize("made", ["plan.json", "plan-tenancy.json", "kubeconfig-acme-dev"])
+def test_what_playbooks_write_is_in_no_artefact_and_no_commit(made):
+    """A kubeconfig may hold a token."""
+    ignored = yaml.safe_load((ROOT / "galaxy.yml").read_text())["build_ignore"]
+    assert any(fnmatch(made, pattern) for pattern in ignored)
+    lines = (ROOT / ".gitignore").read_text().splitlines()
+    assert any(fnmatch(f"/{made}", line) for line in lines)
 
 
 def test_holds_what_a_user_needs_and_nothing_else(collection):
