@@ -52,10 +52,12 @@ def let_in(api) -> None:
             api.post(PATHS[item["kind"]], item)
 
 
-def pod(api, space: str, name: str, gpu: bool = True, security: dict = RESTRICTED, **spec) -> str:
+def pod(api, space: str, name: str, gpu: bool = True, security: dict | None = None,
+        **spec) -> str:
     """Run a pod, with a GPU and the toleration or without; its path."""
     container = {
-        "name": "main", "image": "registry.example.com/worker:1", "securityContext": security,
+        "name": "main", "image": "registry.example.com/worker:1",
+        "securityContext": RESTRICTED if security is None else security,
         "resources": {"requests": {"cpu": "100m", "memory": "64Mi"},
                       "limits": {GPU: 1} if gpu else {}}}
     api.post(f"/api/v1/namespaces/{space}/pods", {
