@@ -9,7 +9,7 @@ help:  ## List the targets
 
 demo:  ## Plan, build, change, repair and remove a stack on an emulated AWS
 	$(READY)
-	@$(PYTHON) tools/demo.py $(STACK)
+	@$(PYTHON) tools/demo.py $(STACK) $(if $(AWS_ONLY),--aws-only)
 
 test:  ## Run everything: lint, sanity, unit, laws, integration, molecule
 	$(READY) --all
