@@ -216,7 +216,7 @@ class Made:
         mine = {CLUSTER: self.name, f"{stack.prefix}/stack": stack.name}
         for balancer in self.having(self.elb.load_balancers, mine):
             self.elb.delete_load_balancer(balancer.arn)
-            drop_interfaces(self.call, balancer.arn)
+            drop_interfaces(self.call, tail(balancer.arn))
         for group in self.having(self.elb.target_groups, mine):
             self.elb.delete_target_group(group.arn)
         self.drop(self.groups(mine))
@@ -241,16 +241,17 @@ def tail(arn):
     return arn.split(":loadbalancer/")[-1]
 
 
-def drop_interfaces(call, arn):
+def drop_interfaces(call, name):
+    """Those of a load balancer, by its name as their description has it."""
     kit.drop_interfaces(call, [key for key, item in call.backend("ec2").enis.items()
-                               if item.description == f"ELB {tail(arn)}"])
+                               if item.description == f"ELB {name}"])
 
 
 @after("elbv2", "DeleteLoadBalancer")
 def interfaces_follow(call):
     """They stay a while after their load balancer."""
     arn = call.params["LoadBalancerArn"]
-    call.lab.later("elbv2.network_interface.delete", lambda: drop_interfaces(call, arn))
+    call.lab.later("elbv2.network_interface.delete", lambda: drop_interfaces(call, tail(arn)))
 
 
 @after("elbv2", "DeleteTargetGroup", "DeleteLoadBalancer")

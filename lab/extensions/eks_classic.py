@@ -6,7 +6,7 @@ userguide/network-load-balancing.html.
 """
 
 from lab import kit
-from lab.extensions.eks_balancers import SERVICES, Made, path_of, place
+from lab.extensions.eks_balancers import SERVICES, Made, drop_interfaces, path_of, place
 from lab.extensions.eks_controllers import Program, program
 from lab.registry import after
 
@@ -71,11 +71,6 @@ class Classic(Program):
         drop_interfaces(self.call, name)
         made.drop([group for group in list(made.ec2.groups[made.vpc].values())
                    if group.name == group_name])
-
-
-def drop_interfaces(call, name):
-    kit.drop_interfaces(call, [key for key, item in call.backend("ec2").enis.items()
-                               if item.description == f"ELB {name}"])
 
 
 @after("elb", "DeleteLoadBalancer")
