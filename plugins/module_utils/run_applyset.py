@@ -23,7 +23,7 @@ from .options import Module
 from .secret_values import filled
 from .session import OPTIONS, Session, carry_out
 from .types.applyset import Parent
-from .types.compare import masked_given, shown, veil
+from .types.compare import contested, masked_given, shown, veil
 from .types.kubernetes import Kinds
 
 # Those of amazon.aws: its own code brings boto3 along, which a kubeconfig does not need.
@@ -201,12 +201,18 @@ class SetSession(Session):
                 if isinstance(after, Failure) and not isinstance(after, NotFound) and not mark]
 
     def checked(self, current):
-        """What is missing may be still to come in check mode; a run needs it."""
-        missing = self._missing() if self.present else []
-        if missing and not self.module.check_mode:
-            raise Refused(missing)
-        for line in missing:
+        """What a run needs or must be allowed; in check mode it may be still to come."""
+        lacking = [*self._missing(), *(f"plan {change.key}: {contested(change.key, found)}"
+                   for change, found in self._owned(current))] if self.present else []
+        if lacking and not self.module.check_mode:
+            raise Refused(lacking)
+        for line in lacking:
             self.module.warn(line)
+
+    def _owned(self, current) -> list:
+        """(change, path -> field manager) of what takes fields from others without a word."""
+        found = [(c, (c.live or {}).get("owners")) for c in current.changes]
+        return [(c, owners) for c, owners in found if owners]
 
     def _missing(self) -> list[str]:
         """Namespaces and kinds that neither the cluster nor the set has."""
@@ -251,4 +257,7 @@ class SetSession(Session):
             self.parent.write(self.api, kinds, spaces)
 
     def facts(self, current):
-        return dict(super().facts(current), applyset=self.parent.id)
+        told = dict(super().facts(current), applyset=self.parent.id)
+        for row, change in zip(told["plan"], current.changes):
+            row["owners"] = (change.live or {}).get("owners") or {}
+        return told

@@ -138,8 +138,9 @@ options:
     default: []
   force_conflicts:
     description:
-      - Keys of objects whose fields are taken over from other field managers. Without it a conflict
-        is a problem that names the field and its manager.
+      - Keys of objects whose fields are taken over from other field managers, such as C(kubectl).
+      - A wanted field that has another value and belongs to somebody else is in the plan, with its
+        owner. Without this option check mode warns of it, and a run refuses before it writes.
     type: list
     elements: str
     default: []
@@ -272,6 +273,8 @@ plan:
     after: {description: "Values that the server would store, by their paths.", type: dict}
     unknown: {description: Fields that only the run can tell., type: list, elements: str}
     reason: {description: Why an object that nobody changed is replaced or deleted., type: str}
+    owners: {description: "Field managers of what would be taken from them, by its path.",
+             type: dict}
 summary:
   description: Number of objects per action.
   returned: whenever a plan could be made

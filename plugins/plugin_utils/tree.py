@@ -28,7 +28,7 @@ def short(value) -> str:
 
 def fields(change: dict) -> list[str]:
     """What differs, a line each: `max_size 2 -> 4`."""
-    before, after = change["before"], change["after"]
+    before, after, owners = change["before"], change["after"], change.get("owners") or {}
     lines = []
     for name in after if change["action"] in ("update", "replace") else ():
         old, new = before.get(name), after[name]
@@ -36,8 +36,10 @@ def fields(change: dict) -> list[str]:
             lines += [f"{name}.{key} {short(old.get(key))} -> {short(new[key])}"
                       for key in new if old.get(key) != new[key]]
         else:
-            lines.append(f"{name} {short(old)} -> {short(new)}")
-    return lines
+            owner = f" (belongs to {owners[name]})" if name in owners else ""
+            lines.append(f"{name} {short(old)} -> {short(new)}{owner}")
+    return lines + [f"{path} belongs to {owner}" for path, owner in owners.items()
+                    if path not in after]
 
 
 def glance(change: dict) -> list[str]:

@@ -28,9 +28,9 @@ NETWORK = {"cidr_block": "10.0.0.0/16", "availability_zones": ["us-east-1a", "us
 class Lab:
     """A lab of the test's own, and playbooks against it."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, **settings):
         self.folder = folder
-        self._lab("start", "--settings", json.dumps({"kubernetes": False}))
+        self._lab("start", "--settings", json.dumps({"kubernetes": False, **settings}))
         self.endpoint = json.loads((folder / "state.json").read_text())["endpoint"]
 
     def _lab(self, *arguments):

@@ -24,6 +24,7 @@ from ..engine.wait import Clock
 from .errors import WriteRefused
 
 MANAGER = "groundwork"  # owner of the fields that we apply
+CONFLICT = "FieldManagerConflict"  # fields of the object belong to other managers
 ATTEMPTS = 5  # tries of a read, and of a write that was refused for its rate
 WIDTH = 8  # calls side by side
 PAGE = 500  # objects of a page, as kubectl asks for
@@ -39,7 +40,7 @@ KINDS = (
     (403, "", errors.Denied),
     (404, "", errors.NotFound),
     (409, "AlreadyExists", errors.Exists),
-    (409, "FieldManagerConflict", None),
+    (409, CONFLICT, None),
     (409, "", errors.Busy),
     (429, "DisruptionBudget", errors.Busy),
     (429, "", errors.Throttled),
@@ -110,7 +111,7 @@ def failure(status: int, answer: dict, operation: str) -> errors.ServiceFailure:
                                       str(status))
     seen = " ".join([reason, answer.get("message") or "",
                      *(str(c.get("reason")) for c in causes)])
-    code = "FieldManagerConflict" if "FieldManagerConflict" in seen else reason
+    code = CONFLICT if CONFLICT in seen else reason
     same = 500 if status >= 500 else status
     kind = next((k for s, pattern, k in KINDS if s == same and pattern in seen), None) or Rejected
     error = kind(code, told(answer), operation)
@@ -140,6 +141,7 @@ class Cluster:
         # What the types remember between two readings, by key:
         self.made = set()  # made in this run
         self.predicted = {}  # (fingerprint of the live object, what an apply would make of it)
+        self.conflicts = {}  # (field, what the server says of its manager) pairs
         self._pool = self._make_pool()
         self._served, self._lock = None, threading.Lock()
         self._discovering = threading.Lock()

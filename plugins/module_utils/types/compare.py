@@ -188,6 +188,29 @@ def rejection(manifest: dict, item: dict, failure) -> dict:
     return {"immutable": sides(found or {f: ("(immutable)", "(changed)") for f in heads})}
 
 
+def owners(causes, found: dict | None = None) -> dict:
+    """Path -> field manager, of a conflict's causes; paths as in what `changes` has found."""
+    paths = {plain(p): p for part in (found or {}).values() for p in part["stored"]}
+    told = {}
+    for field, said in causes:
+        manager = re.search(r'conflict with "([^"]*)"', said)
+        path = paths.get(plain(field), field.lstrip("."))
+        told.setdefault(path, []).append(manager[1] if manager else said)
+    return {path: ", ".join(dict.fromkeys(names)) for path, names in told.items()}
+
+
+def plain(path: str) -> str:
+    """The same for a path of `flat` and for the server's own: containers[name="a"].image."""
+    return re.sub(r"[^\w/-]+", ".", path.replace("[name=", "[")).strip(".")
+
+
+def contested(key: str, found: dict) -> str:
+    """What a conflict with the managers of fields says."""
+    told = "; ".join(f"{path} belongs to {manager}" for path, manager in found.items())
+    return (f"{told}; leave it out of the set, or take it over with force_conflicts: [{key}] "
+            "(of a stack: stack_force_conflicts)")
+
+
 def why(item: dict) -> str:
     """What an object that is not as it should be says of itself."""
     meta, status = item["metadata"], item.get("status") or {}

@@ -5,13 +5,14 @@
 One class per group, version and kind, made from data. A live object is the server's own, with
 `place` (namespace/name), `id` (that and the uid), `why` (what it says of its state), `waits`, and
 what an apply would change, sorted by what that does to users: `manifest`, `template` and
-`immutable`, each {"live": {path: value}, "stored": {path: value}}.
+`immutable`, each {"live": {path: value}, "stored": {path: value}}, and `owners`: path -> the field
+manager that it would be taken from.
 """
 from __future__ import annotations
 
 import functools
 
-from ..clients.kubernetes import Cluster, Rejected
+from ..clients.kubernetes import CONFLICT, Cluster, Rejected
 from ..engine.errors import (
     Busy, Denied, Failure, NotFound, Quota, ServiceFailure,
 )
@@ -20,7 +21,7 @@ from ..engine.resource import (
 )
 from .applyset import PART_OF
 from .compare import (
-    ONCE, changes, fingerprint, masked, rejection, scrubbed, settled, why,
+    ONCE, changes, contested, fingerprint, masked, owners, rejection, scrubbed, settled, why,
 )
 from .helm import HelmRelease
 from .kinds import TEMPLATE, facts
@@ -148,8 +149,10 @@ class KubeObject(Member):
         if item is None:
             return None
         refused = isinstance(after, Failure)
-        return {**item, **(rejection(self.manifest, item, after) if refused else
-                           changes(item, after, self.rolls))}
+        if refused:
+            return {**item, **rejection(self.manifest, item, after)}
+        found = changes(item, after, self.rolls)
+        return {**item, **found, "owners": owners(api.conflicts.get(self.key, ()), found)}
 
     @property
     def namespace(self) -> str:
@@ -167,7 +170,7 @@ class KubeObject(Member):
         if item is None and ONCE in (self.manifest["metadata"].get("annotations") or {}):
             item = self.look(api, where)  # what is there decides what would be applied
         try:
-            made, after = api.apply(where, settled(self.manifest, item), self.forced, dry=True)
+            made, after = self.dry_run(api, where, settled(self.manifest, item))
         except NotFound as failure:  # its namespace
             return item, self.told(failure)
         except ServiceFailure as failure:
@@ -180,6 +183,17 @@ class KubeObject(Member):
         if item is None and not made:  # somebody else's, or refused before it was looked for
             item = self.look(api, where)
         return item, after
+
+    def dry_run(self, api: Cluster, where: str, manifest: dict) -> tuple[bool, dict]:
+        """What an apply would bring, even if fields must be taken over for it."""
+        api.conflicts.pop(self.key, None)
+        try:
+            return api.apply(where, manifest, self.forced, dry=True)
+        except Rejected as failure:
+            if failure.code != CONFLICT:
+                raise
+            api.conflicts[self.key] = failure.causes
+            return api.apply(where, manifest, True, dry=True)
 
     @staticmethod
     def look(api: Cluster, where: str) -> dict | None:
@@ -197,11 +211,8 @@ class KubeObject(Member):
     def told(self, failure: ServiceFailure) -> ServiceFailure:
         """The failure as people need it, without the values that nobody may see."""
         text = failure.text
-        if failure.code == "FieldManagerConflict":
-            owners = [f"{field.lstrip('.')} belongs to {said.removeprefix('conflict with ')}"
-                      for field, said in failure.causes]
-            text = (f"{'; '.join(owners)}; leave it out of the set, or take it over with "
-                    f"force_conflicts: [{self.key}]")
+        if failure.code == CONFLICT:
+            text = contested(self.key, owners(failure.causes))
         told = type(failure)(failure.code, scrubbed(text, self.manifest))
         told.causes = getattr(failure, "causes", ())
         return told

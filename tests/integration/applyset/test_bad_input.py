@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.groundwork.aws.plugins.module_utils.types.kubernetes import KubeObject
+from ansible_collections.groundwork.aws.plugins.plugin_utils.tree import tree
 from tests.kube_world import KubeWorld, manifests
 from tests.world import actions
 
@@ -99,17 +101,56 @@ def test_an_object_rejected_in_the_run_leaves_the_others_unharmed(world):
 
 
 def test_field_conflict(world):
-    """It names the field and its manager; it is taken over by the user's word alone."""
-    wanted = [SPACE, DEPLOYMENT]
+    """The plan shows what differs and whose it is; it is taken over by the user's word alone."""
+    noted = edited(SETTINGS, "metadata.annotations", {"example.com/note": "ours"})
+    wanted, key = [SPACE, DEPLOYMENT, noted], "{ns}/deployment/{ns}:api"
     assert actions(world.run(wanted))
     path = "/apis/apps/v1/namespaces/{ns}/deployments/api"
-    world.edit(path, {**DEPLOYMENT, "spec": {"replicas": 2}}, manager="autoscaler")
-    refused(world, wanted, 'spec.replicas belongs to "autoscaler"',
-            "force_conflicts: [{ns}/deployment/{ns}:api]")
-    forced = world.run(wanted, force_conflicts=["{ns}/deployment/{ns}:api"])
-    assert list(actions(forced).values()) == ["update"]
+    world.edit(path, {**edited(DEPLOYMENT, "spec", {"replicas": 2}), "metadata": {"name": "api"}},
+               manager="autoscaler")
+    image = {"containers": [{"name": "api", "image": "example.com/api:2"}]}
+    world.edit(path, {**DEPLOYMENT, "metadata": {"name": "api"},
+                      "spec": {"template": {"spec": image}}}, manager="kim")
+    world.edit("/api/v1/namespaces/{ns}/configmaps/settings",
+               edited(edited(SETTINGS, "data", {}), "metadata.annotations",
+                      {"example.com/note": "theirs"}))
+    plan = world.run(wanted, check=True)
+    rows = {c["key"]: c for c in plan["plan"] if c["action"] != "keep"}
+    replicas, image = "spec.replicas", "spec.template.spec.containers[api].image"
+    assert (rows[world.named(key)]["owners"], rows[world.named(key)]["impact"]) == (
+        {replicas: "autoscaler", image: "kim"}, "rolling")
+    lines = tree(plan)
+    for line in ("spec.replicas 2 -> 1 (belongs to autoscaler)",
+                 f"{image} example.com/api:2 -> example.com/api:1 (belongs to kim)",
+                 "metadata.annotations[example.com/note] theirs -> ours (belongs to kim)"):
+        assert line in lines, lines
+    says = ["plan " + key, "spec.replicas belongs to autoscaler", f"{image} belongs to kim",
+            f"force_conflicts: [{key}] (of a stack: stack_force_conflicts)"]
+    for text in map(world.named, says):
+        assert text in "\n".join(plan["warnings"])
+    assert len(refused(world, wanted, *says)["problems"]) == len(plan["warnings"]) == 2
+    refused(world, wanted, "plan {ns}/configmap/{ns}:settings", force_conflicts=[key])
+    forced = world.run(wanted, force_conflicts=[key, "{ns}/configmap/{ns}:settings"])
+    assert list(actions(forced).values()) == ["update", "update"]
     assert world.get(path)["spec"]["replicas"] == 1
     assert actions(world.run(wanted)) == {}
+
+
+def test_a_field_that_somebody_else_takes_during_the_run(world, monkeypatch):
+    """The plan could not know; the step fails, and the field stays as it is."""
+    path, key = "/api/v1/namespaces/{ns}/configmaps/settings", "{ns}/configmap/{ns}:settings"
+    assert actions(world.run([SPACE, SETTINGS]))
+    theirs, update = edited(SETTINGS, "data.level", "theirs"), KubeObject.apply
+
+    def late(self, *args):
+        world.edit(path, theirs)
+        return update(self, *args)
+
+    monkeypatch.setattr(KubeObject, "apply", late)
+    result = world.run([SPACE, edited(SETTINGS, "data.level", "debug")])
+    assert world.named(f"update {key}: FieldManagerConflict data.level belongs to kim; ") in \
+        result["msg"]
+    assert world.get(path)["data"]["level"] == "theirs"
 
 
 def test_somebody_elses_object(world):
