@@ -128,8 +128,9 @@ def test_from_nothing_to_running(world):
     assert set(actions(plan).values()) == {"create"}
     refused = world.run(world.objects(), name="redis-sentinel", **LOGIN)
     assert refused["problems"] == [
-        f"objects[2].stringData.{name}: Secrets Manager has no value of secret acme/redis-tls; "
-        "converge the stack, or put it in by hand" for name in TLS]
+        f"objects[{place}: Secrets Manager has no value of secret acme/redis-tls; "
+        "converge the stack, or put it in by hand"
+        for place in (*(f"2].stringData.{name}" for name in TLS), "3].stringData.ca.crt")]
     assert not world.api.pages("/api/v1/namespaces/default/configmaps",
                                fieldSelector="metadata.name=redis-sentinel")
     world.secrets.create_secret(Name="acme/redis-tls", SecretString=json.dumps(TLS))
