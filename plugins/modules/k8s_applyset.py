@@ -18,7 +18,8 @@ description:
     C(spec.replicas), count when it is made; then they belong to whoever changes them.
   - The set is an ApplySet (KEP-3659). A ConfigMap of its name is the parent, and each member has
     the label C(applyset.kubernetes.io/part-of), so that C(kubectl) can list them.
-  - A run waits until each object is ready, by the rules of its kind.
+  - A run waits until each object is ready, by the rules of its kind. What is not in time says why,
+    by its conditions, its pods and the events of its namespace.
 author: groundwork.aws contributors (@groundwork-aws)
 extends_documentation_fragment:
   - amazon.aws.common.modules

@@ -3,6 +3,7 @@
 """The action behind every module: runs it, shows its progress and its plan."""
 from __future__ import annotations
 
+import collections
 import json
 import os
 import tempfile
@@ -64,7 +65,10 @@ def closing(result: dict) -> str:
     """What is told last: how many changes were made, else the plan."""
     if not result.get("outcomes"):
         return tree(result) if "plan" in result else ""
-    return f"{place(result)}: {counts({**result, 'ahead': False})}"
+    states = collections.Counter(o["state"] for o in result["outcomes"].values())
+    told = counts({**result, "ahead": False}) if set(states) == {"done"} else \
+        ", ".join(f"{number} {state}" for state, number in states.items())
+    return f"{place(result)}: {told}"
 
 
 class Follower(threading.Thread):

@@ -153,15 +153,15 @@ class Steps:
         for pause in itertools.chain([0], patience):
             listing = yield from self.attempt(Wait(pause, type(wanted)))
             now = listing.same(live) if live else next(iter(listing.find(wanted)), None)
-            state, reason = wanted.state_of(now), search(wanted.reason, now)
-            why = f": {reason}" if reason else ""
+            state = wanted.state_of(now)
             if state == "failed" and goal == "ready":
-                raise Failure(f"failed{why}")
-            if state == goal and not (differed and diff(wanted, now) == differed):
-                return now or True
-            if state == goal and self.clock.now() >= soon:
-                return False
-        raise Failure(f"not {goal} in time{why}")
+                break
+            same = state == goal and differed and diff(wanted, now) == differed
+            if state == goal and (not same or self.clock.now() >= soon):
+                return not same and (now or True)
+        end = state if (state, goal) == ("failed", "ready") else f"not {goal} in time"
+        why = yield from self.attempt(partial(wanted.explain, self.api, now))
+        raise Failure(": ".join(filter(None, (end, why))))
 
     def attempt(self, request, usual: float = 1, key: str = "", look=None):
         """A request, repeated while its failure is one that time heals.

@@ -144,6 +144,10 @@ class Resource:
         """Whether deletion needs the user's word; types with an option for it say so."""
         return self.stateful
 
+    def explain(self, api, live: dict | None) -> str:
+        """Why a live object is not as it should be; asked for when a wait for it has failed."""
+        return search(self.reason, live) or ""
+
     def identify(self, live: dict, of: str):
         """What others write where they refer to this object: `of`, else its `ref`."""
         return search(of or self.ref, live) if of or self.ref else True

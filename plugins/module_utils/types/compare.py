@@ -213,6 +213,11 @@ def contested(key: str, found: dict) -> str:
 
 def why(item: dict) -> str:
     """What an object that is not as it should be says of itself."""
+    return "; ".join(reasons(item))
+
+
+def reasons(item: dict) -> list[str]:
+    """Its finalizers while it goes, else its conditions that are not as they should be."""
     meta, status = item["metadata"], item.get("status") or {}
     conditions = [c for c in status.get("conditions") or () if isinstance(c, dict)]
     if meta.get("deletionTimestamp"):
@@ -220,10 +225,10 @@ def why(item: dict) -> str:
                 if c["type"].startswith("Namespace") and c["status"] == "True"
                 and c.get("reason") not in ("ContentDeleted", "ContentRemoved")]
         kept = [f"kept by finalizer {f}" for f in meta.get("finalizers") or ()]
-        return "; ".join([*kept, *told])
+        return [*kept, *told]
     bad = [c for c in conditions if c.get("status") ==
            ("True" if c["type"] in ("ReplicaFailure", "Failed", "Stalled") else "False")]
-    return "; ".join(f"{c['type']}: {c.get('message') or c.get('reason', '')}" for c in bad)
+    return [f"{c['type']}: {c.get('message') or c.get('reason', '')}" for c in bad]
 
 
 def settled(manifest: dict, item: dict | None) -> dict:

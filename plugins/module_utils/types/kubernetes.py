@@ -25,6 +25,7 @@ from .compare import (
 )
 from .helm import HelmRelease
 from .kinds import TEMPLATE, facts
+from .reasons import explained
 
 VERDICTS = (Rejected, Denied, Busy, Quota)  # on one object, not on the connection
 
@@ -119,6 +120,10 @@ class Member(Resource):
                 raise
             return [item for space in cls.parent.namespaces
                     for item in api.pages(cls.at(api, {"namespace": space}), **query)]
+
+    def explain(self, api, live):
+        """What it, its pods and the cluster's events say."""
+        return explained(api, live, bool(self.pods)) if live else ""
 
     @classmethod
     def shown(cls, api: Cluster, item: dict) -> dict:
@@ -270,6 +275,10 @@ class Service(KubeObject):
     def seen(self, api, item):
         item = super().seen(api, item)
         return item and {**item, "waits": bool(self.called) and not self.answers(api)}
+
+    def explain(self, api, live):
+        lacks = "an endpoint that is ready" if self.called else "a load balancer"
+        return super().explain(api, live) or f"nobody has given it {lacks}"
 
     def answers(self, api: Cluster) -> bool:
         """Whether an endpoint of it is ready."""

@@ -4,15 +4,20 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.groundwork.aws.plugins.module_utils.engine.errors import Denied
+from ansible_collections.groundwork.aws.plugins.module_utils.types import reasons
 from ansible_collections.groundwork.aws.plugins.module_utils.types.kubernetes import KubeObject
+from ansible_collections.groundwork.aws.plugins.module_utils.types.reasons import trouble
+from ansible_collections.groundwork.aws.plugins.plugin_utils.action import closing
 from ansible_collections.groundwork.aws.plugins.plugin_utils.tree import tree
-from tests.kube_world import KubeWorld, manifests
+from tests.kube_world import SETS, KubeWorld, manifests
 from tests.world import actions
 
 pytestmark = pytest.mark.kube
@@ -233,14 +238,33 @@ def test_options(world, params, says):
     assert says in world.run([SETTINGS], **params)["msg"]
 
 
-def test_quota_too_small(world):
-    """The message is the quota's own."""
-    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": {"requests.cpu": "1"}},
-             "metadata": {"name": "small", "namespace": "{ns}"}}
-    result = world.run([SPACE, quota, edited(DEPLOYMENT, "spec.replicas", 2)], timeout=6)
+WAITS = yaml.safe_load((SETS / "waits.yml").read_text())
+
+
+def test_what_does_not_become_ready(world):
+    """Each says why in a line: its pods, the scheduler, the quota, who should have answered."""
+    result = world.run([SPACE, *WAITS["objects"]], timeout=5)
     assert result["failed"]
-    assert "not ready in time" in result["msg"]
-    assert "exceeded quota: small" in result["msg"]
+    assert closing(result) == f"context lab: 4 done, {len(WAITS['says'])} failed"
+    lines = dict(line.split(": not ready in time: ") for line in result["problems"])
+    assert lines.keys() == {world.named(f"create {{ns}}/{key}") for key in WAITS["says"]}
+    for key, text in WAITS["says"].items():
+        assert re.fullmatch(text, lines[world.named(f"create {{ns}}/{key}")]), lines
+
+
+@pytest.mark.parametrize("case", WAITS["pods"], ids=lambda case: case["name"])
+def test_what_keeps_a_pod(case):
+    assert trouble({"metadata": case.get("metadata", {}), "status": case["status"]}) == case["says"]
+
+
+def test_who_may_see_no_pods_is_told_the_rest(world, monkeypatch):
+    def denied(*_args):
+        raise Denied("Forbidden", "pods is forbidden")
+
+    monkeypatch.setattr(reasons, "of_pods", denied)
+    heavy = edited(DEPLOYMENT, "spec.template.spec.nodeSelector", {"no": "node"})
+    result = world.run([SPACE, heavy], timeout=2)
+    assert "not ready in time: Available: Deployment does not have minimum" in result["msg"]
 
 
 def test_a_failed_workload_is_cured_by_its_next_change(world):
@@ -248,7 +272,7 @@ def test_a_failed_workload_is_cured_by_its_next_change(world):
     heavy = edited(DEPLOYMENT, "spec.replicas", 2)
     heavy["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"] = "64"
     result = world.run([SPACE, heavy], timeout=3)
-    assert "not ready in time: Available: " in result["msg"]
+    assert "Insufficient cpu" in result["msg"]
     assert list(actions(world.run([SPACE, DEPLOYMENT])).values()) == ["update"]
     assert actions(world.run([SPACE, DEPLOYMENT])) == {}
 
