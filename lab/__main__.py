@@ -10,6 +10,7 @@ from pathlib import Path
 from lab.kube.build import built
 from lab.kube.fleet import NEEDED
 from lab.launcher import LabError, Launcher
+from lab.postgresql import programs
 
 
 def arguments():
@@ -30,8 +31,10 @@ def data(text):
 
 
 def start(launcher, options):
-    """Clusters are real where their programs are built, unless the settings say otherwise."""
+    """Clusters are real where their programs are built, and databases with them where PostgreSQL
+    is installed, unless the settings say otherwise."""
     settings = {"kubernetes": built(*NEEDED) is not None, **data(options.settings)}
+    settings.setdefault("postgresql", settings["kubernetes"] and programs() is not None)
     print(launcher.start(options.port, settings)["endpoint"])
 
 

@@ -6,7 +6,9 @@ import uuid
 
 from moto.core.exceptions import ServiceException, _RESTError as HTTPException
 
-from lab import accounts, attach, faults, inventory, moto_side, registry, tokens, validate
+from lab import (
+    accounts, attach, faults, inventory, moto_side, postgresql, registry, tokens, validate,
+)
 from lab.calls import Calls, is_write
 from lab.errors import Drop, Killed, Refusal
 from lab.kube.fleet import Fleet
@@ -34,6 +36,7 @@ class Lab:
         self.clock, self.sleep = clock, sleep
         self.lock = threading.RLock()
         self.fleet = Fleet(folder)
+        self.databases = postgresql.Databases(folder)
         self.settings = self._checked(Settings.of(settings))
         self.calls = Calls()
         self.reset()
@@ -41,6 +44,8 @@ class Lab:
     def _checked(self, settings):
         if settings.kubernetes:
             self.fleet.programs()
+        if settings.postgresql and postgresql.programs() is None:
+            raise postgresql.NotInstalled
         return settings
 
     # ---- what tests use -------------------------------------------------------------------
@@ -49,7 +54,7 @@ class Lab:
         """An empty AWS. Settings stay, the calls and the fault plan start again."""
         with self.lock:
             Lab.current = self
-            self.fleet.close()
+            self.close()
             moto_side.reset()
             self.stores = {}
             self.marks = {}
@@ -73,8 +78,9 @@ class Lab:
                 self.plan = faults.Plan(self.settings.faults, self.settings.seed)
 
     def close(self):
-        """End what runs beside the lab: its clusters."""
+        """End what runs beside the lab: its clusters and databases."""
         self.fleet.close()
+        self.databases.close()
 
     def revive(self):
         """After a kill: the next process may call again."""

@@ -21,6 +21,7 @@ class Settings:
     faults: list = field(default_factory=list)       # see lab/faults.py
     seed: int = 0                  # of random faults
     kubernetes: bool = False       # a real control plane behind every EKS cluster (lab/kube)
+    postgresql: bool = False       # a real server behind every Aurora cluster (lab/postgresql.py)
     update_errors: dict = field(default_factory=dict)  # "eks.cluster.version_update": [code, text]
     eviction_seconds: float = 10   # how long pods may refuse to leave a node (AWS: 15 minutes)
     karpenter_time_scale: float = 0.01  # of the time that an empty node stays (300 s: 3 s)

@@ -3,6 +3,7 @@
 Runs on any Python 3 without packages. Does nothing when the lock file has not changed.
 """
 
+import contextlib
 import fcntl
 import glob
 import hashlib
@@ -16,6 +17,7 @@ import pythons  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 REQUIREMENTS = os.path.join(ROOT, "requirements")
+POLICY = "/usr/sbin/policy-rc.d"
 
 
 def run(*command, **options):
@@ -39,14 +41,30 @@ def add_programs():
     missing = [package for program, package in rows if not shutil.which(program)]
     if not missing or os.geteuid() != 0 or not shutil.which("apt-get"):
         return
-    # Out of any runlevel, so that the services which the packages bring along are not started.
-    quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive", RUNLEVEL="1")
+    quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
     for words in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", *missing]):
-        done = subprocess.run(["apt-get", *words], env=quiet, check=False)
+        with no_services():
+            done = subprocess.run(["apt-get", *words], env=quiet, check=False)
         if done.returncode:
             print("apt-get {} failed; tests that need {} are skipped".format(
                 words[0], ", ".join(missing)), flush=True)
             return
+
+
+@contextlib.contextmanager
+def no_services():
+    """Packages that are installed meanwhile do not start the services they bring along: invoke-rc.d
+    and deb-systemd-invoke ask this program, and 101 means no (invoke-rc.d(8))."""
+    made = not os.path.exists(POLICY)
+    if made:
+        with open(POLICY, "w") as file:
+            file.write("#!/bin/sh\nexit 101\n")
+        os.chmod(POLICY, 0o755)
+    try:
+        yield
+    finally:
+        if made:
+            os.unlink(POLICY)
 
 
 def uv_environment(pip):

@@ -1,8 +1,11 @@
 """Aurora clusters: API_CreateDBCluster, API_ModifyDBCluster, API_DeleteDBCluster,
 API_DescribeDBClusters, and their snapshots."""
 
+import sys
+
 from lab import kit, quotas
 from lab.errors import Refusal
+from lab.extensions import rds_postgresql as postgresql
 from lab.extensions import rds_rules as rules
 from lab.extensions import rds_shared as rds
 from lab.extensions.rds_parameters import check_group
@@ -65,10 +68,12 @@ def create(call):
     key = rules.storage_key(call, asked)
     cluster = build(call, name, version, group, groups, parameters)
     cluster["KmsKeyId"] = key
-    table[name] = cluster
     if asked.get("ManageMasterUserPassword"):
         cluster["MasterUserSecret"] = rules.make_secret(call, cluster)
-    call.lab.later("rds.cluster.create", lambda: available(cluster))
+    postgresql.begin(call, cluster)
+    table[name] = cluster
+    call.lab.later("rds.cluster.create", lambda: created(call, cluster),
+                   lambda: postgresql.settled(call, cluster))
     return {"DBCluster": shown(call, cluster)}
 
 
@@ -102,6 +107,14 @@ def build(call, name, version, group, groups, parameters):
         "_parameters": parameters, **{key: asked[key] for key in taken if key in asked},
         "ServerlessV2ScalingConfiguration": rules.scaling(
             asked.get("ServerlessV2ScalingConfiguration"), {}), **rules.insights(asked, {})}
+
+
+def created(call, cluster):
+    error = postgresql.failed(call, cluster)
+    if error:
+        print(f"{cluster['DBClusterIdentifier']}: {error}", file=sys.stderr, flush=True)
+        cluster["Status"] = "failed"
+    available(cluster)
 
 
 def available(cluster):
@@ -225,6 +238,7 @@ def gone(call, cluster):
     if members(call, cluster):
         call.lab.later("rds.cluster.delete", lambda: gone(call, cluster))
         return
+    postgresql.end(call, cluster)
     call.store.table("rds.cluster").pop(cluster["DBClusterIdentifier"], None)
     rules.drop_secret(call, cluster)
 

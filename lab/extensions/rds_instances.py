@@ -118,6 +118,8 @@ def build(call, name, cluster, zone, group):
     parameters = (asked.get("DBParameterGroupName")
                   or f"default.{rds.family(cluster['EngineVersion'])}").lower()
     host = f"{name}.{kit.hex_id(12)}.{call.region}.rds.amazonaws.com"
+    if cluster.get("_server"):
+        host = cluster["Endpoint"]
     return {
         "DBInstanceIdentifier": name, "DBInstanceArn": call.arn("rds", f"db:{name}"),
         "DbiResourceId": f"db-{kit.hex_id(26).upper()}", "DBInstanceStatus": "creating",

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -12,10 +13,11 @@ PR_SET_PDEATHSIG = 1  # prctl(2)
 _starter = ThreadPoolExecutor(1, "starter")
 
 
-def start(command, log):
-    """Start a program that is killed when this process is gone; a subprocess.Popen."""
+def start(command, log, user=""):
+    """Start a program that is killed when this process is gone, as another user where root wants
+    it so; a subprocess.Popen."""
     arguments = [sys.executable, "-I", "-S", __file__, str(os.getpid()),
-                 *map(str, command)]
+                 user if os.geteuid() == 0 else "", *map(str, command)]
     with open(log, "ab") as file:
         return _starter.submit(
             subprocess.Popen, arguments, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
@@ -32,7 +34,13 @@ def stop(processes):
 
 def become():
     """In the child, before the program: be killed with the parent, who may be gone by now."""
-    parent, command = int(sys.argv[1]), sys.argv[2:]
+    parent, user, command = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
+    if user:  # before the next line, whose wish does not outlive a change of users
+        os.chdir("/")
+        entry = pwd.getpwnam(user)
+        os.initgroups(user, entry.pw_gid)
+        os.setgid(entry.pw_gid)
+        os.setuid(entry.pw_uid)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit("the lab is gone")
