@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Plans and converges the secrets of a stack. Passwords are made by AWS's own generator at
     creation, certificates by the module, and go straight into Secrets Manager; no plan, log or
-    message holds one, and no later run reads or changes one.
+    message holds one. No later run changes one, but for certificates that are to be renewed.
   - A secret holds data. It is replaced or removed only when O(allow_data_loss) names it, or when
     its option C(deletion_protection) is switched off. One of the stack's own that waits for its
     removal is taken back, with its old value, when it is wanted again.
@@ -42,6 +42,10 @@ options:
         C(dns_names) (list, required) that is valid for C(days) (default V(3650)). The value is a
         JSON object of C(ca.crt), C(tls.crt) and C(tls.key). The authority signs this one
         certificate, and its key is kept nowhere. It needs the Python library cryptography.
+        When less than a third of its days is left, or C(dns_names) are others, the plan has an
+        update that makes another one; C(ca.crt) then also holds the former authority, so that
+        servers can follow one after the other. The tag C(groundwork:certificate), which is also an
+        output, says when it ends. No plan reads the secret for that.
       - C(recovery_window_in_days) (7 to 30, default V(30), or 0 for none) is how long a removed
         secret may be taken back. Without one its name is free at once.
       - C(deletion_protection) (boolean, default V(true)) keeps the secret when the stack is

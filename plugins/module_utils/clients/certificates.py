@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 
 try:
     from cryptography import x509
@@ -18,10 +19,11 @@ USAGES = ("digital_signature", "content_commitment", "key_encipherment", "data_e
           "key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only")
 
 
-def made(dns_names: list[str], days: int) -> dict[str, str]:
+def made(dns_names: list[str], days: int, former: str = "") -> dict[str, str]:
     """ca.crt, tls.crt and tls.key in PEM, as a Kubernetes Secret of the type TLS names them.
 
-    The authority's own key is kept nowhere: nobody can sign another certificate.
+    The authority's own key is kept nowhere: nobody can sign another certificate. `former` are
+    authorities to trust as well for as long as they last: those of servers that still run.
     """
     if x509 is None:
         raise Failure("the Python library cryptography is missing, which makes certificates")
@@ -44,7 +46,7 @@ def made(dns_names: list[str], days: int) -> dict[str, str]:
 
     return {
         "ca.crt": signed(issuer, authority, (x509.BasicConstraints(True, 0), True),
-                         (usage("key_cert_sign"), True)),
+                         (usage("key_cert_sign"), True)) + lasting(former, now),
         "tls.crt": signed(
             subject, server,
             (x509.SubjectAlternativeName([x509.DNSName(name) for name in dns_names]), False),
@@ -54,6 +56,35 @@ def made(dns_names: list[str], days: int) -> dict[str, str]:
         "tls.key": server.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption()).decode()}
+
+
+def lasting(bundle: str, now: datetime.datetime) -> str:
+    """Those of the certificates that have not ended."""
+    found = x509.load_pem_x509_certificates(bundle.encode()) if bundle else []
+    return "".join(one.public_bytes(serialization.Encoding.PEM).decode() for one in found
+                   if one.not_valid_after_utc > now)
+
+
+def mark(dns_names: list[str], days: int) -> str:
+    """Last day and names of a certificate made today, as far as one must know to renew it."""
+    last = datetime.datetime.now(datetime.timezone.utc).date() + datetime.timedelta(days=days)
+    return f"{last} {digest(dns_names)}"
+
+
+def digest(dns_names: list[str]) -> str:
+    """Names in a form that any tag may hold."""
+    return hashlib.sha256(" ".join(sorted(dns_names)).encode()).hexdigest()[:16]
+
+
+def good(marked: str, dns_names: list[str], days: int) -> bool:
+    """Whether a certificate is for these names, with a third of its days before it."""
+    last, _space, names = marked.partition(" ")
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    try:
+        left = datetime.date.fromisoformat(last) - today
+    except ValueError:  # somebody has written something else there
+        return False
+    return names == digest(dns_names) and left.days * 3 >= days
 
 
 def named(text: str):

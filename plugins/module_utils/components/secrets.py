@@ -75,7 +75,8 @@ def _secret(name: str, given: dict, stack, problems: list) -> Secret:
     return Secret(
         key=f"secrets/secret/{name}", name=own, description=given["description"],
         kms_key=stack.kms_key(given["kms_key"]) if given["kms_key"] else None,
-        password=password if given["generate"] else None, certificate=certificate,
+        password=password if given["generate"] else None,
+        certificate=certificate if given["generate"] else None,
         template=Template(template) if template else None,
         generate_string_key=how["generate_string_key"], recovery_window_in_days=days,
         deletion_protection=given["deletion_protection"], tags=dict(given["tags"]))

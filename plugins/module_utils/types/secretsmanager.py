@@ -7,12 +7,22 @@ import json
 
 from ..clients import certificates
 from ..clients.tags import pairs
-from ..engine.errors import Busy, NotFound
-from ..engine.resource import KEY, OWNER, Resource, attr, create_only, updates
+from ..engine.errors import Busy, Failure, NotFound
+from ..engine.resource import KEY, OWNER, Resource, attr, create_only, search, updates
 from .declared import Declared
 from .kms import Key
 
 NAMES_PER_FILTER = 10  # API_Filter
+# A tag that says of a certificate what one must know to renew it, so that nobody need read it.
+MARK = "groundwork:certificate"
+MARKED = f"Tags[?Key=='{MARK}'].Value | [0]"
+
+
+def wanted_mark(certificate: dict, live: dict) -> str | None:
+    """The mark as it is, or that of another certificate when it is time for one."""
+    have = search(MARKED, live)
+    return have if not have or certificates.good(have, **certificate) else \
+        certificates.mark(**certificate)
 
 
 class Template:
@@ -26,13 +36,17 @@ class Template:
 
 
 class Secret(Declared):
-    """A secret. Its value is made at creation; no field, plan or message ever holds it."""
+    """A secret. Its value is made at creation; no field, plan or message ever holds it.
+
+    A certificate is made again before it ends, and for other names.
+    """
 
     name: str = create_only("Name")
     description: str = attr("Description")
     kms_key: Key | str = attr("KmsKeyId", of="Arn")
     password: dict = attr()  # parameters of GetRandomPassword; None: no value yet
-    certificate: dict = attr()  # {dns_names, days} of one that is the value instead
+    # {dns_names, days} of one that is the value instead
+    certificate: dict = attr(MARKED, want=wanted_mark)
     template: Template = attr()  # the JSON object that the password is put into
     generate_string_key: str = attr()
     recovery_window_in_days: int = attr()  # 0: none
@@ -40,7 +54,7 @@ class Secret(Declared):
 
     service, ref, identity, tags_path = "secretsmanager", "ARN", ("name",), "Tags"
     stateful = delete_first = True
-    outputs = {"arn": "ARN", "name": "Name"}
+    outputs = {"arn": "ARN", "name": "Name", "certificate": MARKED}
 
     @property
     def protected(self):
@@ -77,6 +91,8 @@ class Secret(Declared):
             key = next((k["Arn"] for k in scan.of(Key).owned.get(key.key, ())), None)
         return bool(live and self.tags.items() <= self.tags_of(live).items()
                     and (self.description or "") == live.get("Description", "")
+                    and not (self.certificate and
+                             wanted_mark(self.certificate, live) != search(MARKED, live))
                     and key in (None, live.get("KmsKeyId")))
 
     def create(self, api):
@@ -88,7 +104,12 @@ class Secret(Declared):
             if not self._take_back(api):
                 raise
             return describe(api, self.name)
-        return {"ARN": answer["ARN"], "Name": self.name}
+        return {"ARN": answer["ARN"], "Name": self.name, **self.tagging()}
+
+    def tagging(self):
+        """With the mark of the certificate that is made."""
+        own = {MARK: certificates.mark(**self.certificate)} if self.certificate else {}
+        return {"Tags": pairs({**self.tags, **own})}
 
     def _value(self, api) -> str:
         if self.certificate:
@@ -122,6 +143,18 @@ class Secret(Declared):
     def retag(self, api, live):
         """Adds or overwrites our tags."""
         api.secretsmanager.tag_resource(SecretId=live["ARN"], Tags=pairs(self.tags))
+
+    @updates("certificate")
+    def renew(self, api, live):
+        """Another certificate. Servers and clients that have the former one are still trusted."""
+        try:
+            former = value_of(api, self.name, "ca.crt")
+        except ValueError as error:
+            raise Failure(f"{error}; if its value is to stay, write generate: false") from None
+        value = json.dumps(certificates.made(**self.certificate, former=former or ""))
+        api.secretsmanager.put_secret_value(SecretId=live["ARN"], SecretString=value)
+        api.secretsmanager.tag_resource(
+            SecretId=live["ARN"], Tags=pairs({MARK: certificates.mark(**self.certificate)}))
 
     def delete(self, api, live):
         days = self.recovery_window_in_days

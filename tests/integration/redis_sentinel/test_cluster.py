@@ -195,6 +195,7 @@ CONFIG = "configmap/prod:redis-config"
     ({"redis_sentinel_down_after": 9000}, {CONFIG: "in place", SENTINEL: "rolling"}),
     ({"redis_sentinel_image": "redis:7.2"}, {SET: "rolling", SENTINEL: "rolling"}),
     ({"redis_sentinel_exporter_image": "exporter:2"}, {SET: "rolling"}),
+    ({"redis_sentinel_tls_version": "2036-11-18"}, {SET: "rolling", SENTINEL: "rolling"}),
 ])
 def test_one_change(world, variables, changed):
     plan = world.converge(check=True, **variables)

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.groundwork.aws.plugins.module_utils.clients import certificates
 from tests.integration.kube.worlds import soon
 from tests.redis_world import DOWN_AFTER, PASSWORD, Answer, Writer
 
@@ -128,6 +129,37 @@ def test_a_restart_of_everything(group):
         assert group.view(pod)["down-after-milliseconds"] == "60000"
         group.ask(pod, "SENTINEL", "SET", "redis", "down-after-milliseconds", DOWN_AFTER)
     group.configure(redis_sentinel_down_after=DOWN_AFTER)
+
+
+def test_another_certificate(group):
+    """Of another authority: the pods start again one after the other, as their sets have it.
+
+    Until then they go on with the former one, beside those that have the other.
+    """
+    tls = group.folder / "tls"
+    made = certificates.made(["localhost"], 9, (tls / "ca.crt").read_text())
+    for name, text in made.items():
+        (tls / name).write_text(text)
+    with Writer(group) as writer:
+        writer.wait(time.monotonic())
+        for number in (2, 1, 0):
+            pods = [group.pods[f"{part}-{number}"] for part in ("redis", "redis-sentinel")]
+            for pod in pods:
+                pod.signal(signal.SIGTERM)
+                pod.process.wait()
+                pod.start()
+            soon(lambda pods=pods: all(map(ready, pods)), 60, f"{number} ready")
+        group.whole()
+        writer.wait(time.monotonic())
+        assert not writer.lost()
+    (tls / "ca.crt").write_text(made["ca.crt"][:made["ca.crt"].index("-----END") + 26])
+    group.whole()  # everybody has it: the tests' client trusts no other
+
+
+def ready(pod) -> bool:
+    """What its readiness probe finds."""
+    return (pod.script("ready.sh") if pod.part == "redis" else pod.script(
+        "cli.sh", "localhost", pod.port, "-e", "ping")).returncode == 0
 
 
 def test_names_not_addresses(group):

@@ -7,6 +7,7 @@ import datetime
 import json
 
 import pytest
+from ansible_collections.groundwork.aws.plugins.module_utils.clients import certificates
 from ansible_collections.groundwork.aws.plugins.module_utils.components import security_groups
 from ansible_collections.groundwork.aws.plugins.module_utils.components.context import Stack
 from ansible_collections.groundwork.aws.plugins.module_utils.options import checked
@@ -54,6 +55,69 @@ def test_a_certificate():
     key = serialization.load_pem_private_key(value["tls.key"].encode(), None)
     assert key.public_key() == own.public_key()
     assert not any(value["tls.key"] in json.dumps(r, default=str) for r in results)
+
+
+TLS = {"secrets": {"secrets": {"tls": {"generate_certificate": {
+    "dns_names": ["redis.example.com"], "days": 90}}}}}
+
+
+def ends_in(world: World, days: int, name: str = "acme-test/tls") -> None:
+    """Lets the mark of a certificate say that it ends in so many days."""
+    client = world.client("secretsmanager")
+    tags = {t["Key"]: t["Value"] for t in client.describe_secret(SecretId=name)["Tags"]}
+    _last, names = tags["groundwork:certificate"].split(" ")
+    last = datetime.datetime.now(datetime.timezone.utc).date() + datetime.timedelta(days=days)
+    client.tag_resource(SecretId=name, Tags=[
+        {"Key": "groundwork:certificate", "Value": f"{last} {names}"}])
+
+
+def held(world: World) -> dict:
+    return json.loads(world.client("secretsmanager").get_secret_value(
+        SecretId="acme-test/tls")["SecretString"])
+
+
+def test_a_certificate_is_renewed_in_time():
+    """In the last third of its days; a plan tells it, and reads no secret."""
+    world = World()
+    first = world.run(TLS)["outputs"]["secrets/secret/tls"]["certificate"]
+    before = held(world)
+    ends_in(world, 30)
+    assert actions(world.run(TLS)) == {}
+    ends_in(world, 29)
+    plan = world.run(TLS, check=True)
+    assert actions(plan) == {"secrets/secret/tls": "update"}
+    assert "secretsmanager.GetSecretValue" not in world.lab.calls.names
+    done, after = world.run(TLS), held(world)
+    assert done["outputs"]["secrets/secret/tls"]["certificate"] == first
+    assert actions(done) == actions(plan) and not world.run(TLS)["changed"]
+    assert after["tls.key"] != before["tls.key"]
+    for one in (before, after):  # servers that have not read it yet are still trusted
+        PolicyBuilder().store(Store(x509.load_pem_x509_certificates(
+            after["ca.crt"].encode()))).build_server_verifier(
+                x509.DNSName("redis.example.com")).verify(
+                    x509.load_pem_x509_certificate(one["tls.crt"].encode()), [])
+    shown = json.dumps([plan, done], default=str)
+    assert not any(value["tls.key"] in shown for value in (before, after))
+
+
+def test_authorities_that_have_ended_are_forgotten():
+    ended, lasts = (certificates.made(["a.example.com"], days)["ca.crt"] for days in (0, 9))
+    found = certificates.made(["a.example.com"], 9, ended + lasts)["ca.crt"]
+    assert found.endswith(lasts) and ended not in found
+
+
+def test_what_somebody_has_put_in_instead_is_not_overwritten():
+    world = World()
+    world.run(TLS)
+    world.client("secretsmanager").put_secret_value(SecretId="acme-test/tls", SecretString="own")
+    ends_in(world, 1)
+    assert world.run(TLS)["problems"] == [
+        "update secrets/secret/tls: secret acme-test/tls is not a JSON object with the key ca.crt; "
+        "if its value is to stay, write generate: false"]
+    own = {"secrets": {"secrets": {"tls": {**TLS["secrets"]["secrets"]["tls"], "generate": False}}}}
+    assert not world.run(own)["changed"]
+    assert world.client("secretsmanager").get_secret_value(
+        SecretId="acme-test/tls")["SecretString"] == "own"
 
 
 def test_secret_is_taken_back_with_its_value():
