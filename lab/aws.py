@@ -1,5 +1,7 @@
 """The lab's AWS: one object that answers requests, in process or behind a server."""
 
+import copy
+import math
 import threading
 import time
 import uuid
@@ -65,6 +67,24 @@ class Lab:
             self.calls.clear()
             self.dead = None
             self.plan = faults.Plan(self.settings.faults, self.settings.seed)
+
+    def snapshot(self):
+        """All objects as they are once all is done that is under way; for `restore`."""
+        with self.lock:
+            self.schedule.run_due(math.inf)
+            return self._copied((moto_side.objects(), self.stores, self.marks))
+
+    def restore(self, snapshot):
+        """An AWS with the objects of a snapshot of any lab in this process, as often as wanted."""
+        with self.lock:
+            self.reset()
+            objects, self.stores, self.marks = self._copied(snapshot)
+            moto_side.restore(*objects)
+
+    def _copied(self, state):
+        """A copy that shares the lab itself, and the places where moto has its accounts."""
+        shared = (self, *state[0][0])
+        return copy.deepcopy(state, {id(kept): kept for kept in shared})
 
     def attach(self, session):
         """Let every client of a boto3 or botocore session talk to this lab, without sockets."""

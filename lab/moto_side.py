@@ -1,8 +1,11 @@
 """The only way into moto: its URL tables and its backends."""
 
 import copy
+import copyreg
 import functools
+import os
 import re
+import threading
 import warnings
 
 import moto.backends
@@ -12,7 +15,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.base_backend import BackendDict
 from moto.core.exceptions import HTTPException, ServiceException
 from moto.core.model_instances import reset_model_data
-from moto.iam.models import IAMBackend
+from moto.iam.models import AWSManagedPolicy, IAMBackend
 
 from lab import moto_speed
 from lab.errors import Refusal
@@ -42,6 +45,10 @@ def _own_policies(backend):
 
 
 IAMBackend._init_aws_policies = _own_policies
+AWSManagedPolicy.__deepcopy__ = lambda policy, _memo: copy.copy(policy)
+
+# Thousands of AMIs of moto's own that nothing here asks for; nodes have those of the lab.
+os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 
 # moto's package where it differs from botocore's service name without hyphens.
 PACKAGES = {"lambda": "awslambda", "resourcegroupstaggingapi": "resourcegroupstaggingapi"}
@@ -112,6 +119,24 @@ def missing(call):
     status = 400 if call.model.service_model.protocol in ("query", "ec2") else 501
     return serialize(call, Refusal(
         "InvalidAction", f"The action {call.name} is not valid in the lab", status))
+
+
+# Queues, registries and workflows of moto have locks of their own: a copy gets another.
+copyreg.pickle(type(threading.RLock()), lambda _lock: (threading.RLock, ()))
+
+
+def objects():
+    """Everything there is: the accounts of each service, and who has which bucket."""
+    services = [*BackendDict._instances]
+    return services, [dict(service) for service in services], dict(s3_backends.bucket_accounts)
+
+
+def restore(services, accounts, buckets):
+    """Have these objects, as `objects` gave them, after a reset."""
+    for service, its_accounts in zip(services, accounts):
+        service.update(its_accounts)
+    BackendDict._instances.extend(services)
+    s3_backends.bucket_accounts.update(buckets)
 
 
 def reset():

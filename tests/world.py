@@ -25,6 +25,7 @@ from lab.aws import Lab
 
 ACCOUNT, REGION, STACK = "123456789012", "us-east-1", "acme-test"
 PLANS = Path(__file__).parent / "plans"
+BUILT = {}  # options of the stack built last, and a snapshot of its account
 LOADER = botocore.loaders.create_loader()  # service models, read once for all tests
 
 
@@ -145,6 +146,16 @@ class World:
     def writes(self) -> list[str]:
         """Write calls of the last run that reached the lab, those for the lease aside."""
         return list(self.lab.calls.writes)
+
+
+def built(options: dict) -> World:
+    """A world where the stack was built; the one built last is copied, not built again."""
+    world, wanted = World(), json.dumps(options, sort_keys=True)
+    if BUILT.get("options") != wanted:
+        actions(world.run(options))
+        BUILT.update(options=wanted, snapshot=world.lab.snapshot())
+    world.lab.restore(BUILT["snapshot"])
+    return world
 
 
 class patched:

@@ -7,7 +7,7 @@ import pytest
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.plan import kind_of
 from ansible_collections.groundwork.aws.plugins.module_utils.run import concrete
 from ansible_collections.groundwork.aws.plugins.module_utils.types import cluster_objects
-from tests.world import World, actions, cases, changed
+from tests.world import World, actions, built, cases, changed
 
 pytestmark = pytest.mark.laws
 CASES = [pytest.param(case, id=name) for name, case in cases() if "options" in case]
@@ -57,8 +57,7 @@ def test_a_life(case):
 @pytest.mark.parametrize(("case", "change"), CHANGES)
 def test_one_change(case, change):
     """Law 3: one changed option gives exactly that change, and then nothing is left to do."""
-    world, options = World(), changed(case["options"], change)
-    actions(world.run(case["options"]))
+    world, options = built(case["options"]), changed(case["options"], change)
     allowed = dict(allow_replace=["*"], allow_data_loss=[
         key for key, wanted in change["expect"].items() if wanted["action"] == "replace"])
     plan = world.run(options, check=True, **allowed)

@@ -10,6 +10,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
 FOREVER = 1e5  # more virtual seconds than any run may take
+STUCK = 10  # real seconds in which each worker has said something, or waits for another
 
 
 class VirtualClock:
@@ -92,10 +93,9 @@ class ThreadedClock:
         with self._changed:
             end = self._now + max(timeout, 0)
             while inbox.empty():
-                # A worker between its message and its end only makes this wait a little longer.
-                if not self._changed.wait_for(
-                        lambda: not inbox.empty() or len(self._sleepers) >= self._working, 0.5):
-                    continue
+                assert self._changed.wait_for(
+                    lambda: not inbox.empty() or len(self._sleepers) >= self._working, STUCK), \
+                    "the run hangs"
                 if not inbox.empty():
                     break
                 due = self._sleepers[0] if self._sleepers else end
