@@ -10,7 +10,7 @@ locals {
   "model-service", "gpu-worker"])
   secrets = toset(["prod/redis-auth", "dev/jwt-signing", "prod/jwt-signing", "dev/oauth-client",
     "prod/oauth-client", "dev/lemon-squeezy", "prod/lemon-squeezy", "dev/database", "prod/database",
-  "pgbouncer"])
+  "pgbouncer", "redis-tls"])
 }
 
 resource "aws_cloudwatch_log_group" "postgresql" {

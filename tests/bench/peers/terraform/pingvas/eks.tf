@@ -71,8 +71,16 @@ resource "aws_iam_openid_connect_provider" "main" {
   thumbprint_list = ["9e99a48a9960b14926bb7f3b02e22da2b0ab7280"]
 }
 
-resource "aws_launch_template" "system" {
-  name                   = "pingvas-shared-system-nodes"
+locals {
+  nodegroups = {
+    system = { types = ["t3.large", "t3a.large"], capacity = "SPOT", ami = "x86_64", taints = {} }
+    redis  = { types = ["r6g.large"], capacity = "ON_DEMAND", ami = "ARM_64", taints = { dedicated = "redis" } }
+  }
+}
+
+resource "aws_launch_template" "nodes" {
+  for_each               = local.nodegroups
+  name                   = "pingvas-shared-${each.key}-nodes"
   update_default_version = true
   vpc_security_group_ids = [
     aws_eks_cluster.main.vpc_config[0].cluster_security_group_id,
@@ -100,20 +108,30 @@ resource "aws_launch_template" "system" {
   }
 }
 
-resource "aws_eks_node_group" "system" {
+resource "aws_eks_node_group" "nodes" {
+  for_each        = local.nodegroups
   cluster_name    = aws_eks_cluster.main.name
-  node_group_name = "pingvas-shared-system-nodes"
+  node_group_name = "pingvas-shared-${each.key}-nodes"
   node_role_arn   = aws_iam_role.service["eks-node"].arn
   subnet_ids      = local.private
-  instance_types  = ["t3.large", "t3a.large"]
-  capacity_type   = "SPOT"
-  ami_type        = "AL2023_x86_64_STANDARD"
+  instance_types  = each.value.types
+  capacity_type   = each.value.capacity
+  ami_type        = "AL2023_${each.value.ami}_STANDARD"
   version         = "1.35"
-  labels          = { workload-type = "system" }
+  labels          = { workload-type = each.key }
+
+  dynamic "taint" {
+    for_each = each.value.taints
+    content {
+      key    = taint.key
+      value  = taint.value
+      effect = "NO_SCHEDULE"
+    }
+  }
 
   launch_template {
-    id      = aws_launch_template.system.id
-    version = aws_launch_template.system.latest_version
+    id      = aws_launch_template.nodes[each.key].id
+    version = aws_launch_template.nodes[each.key].latest_version
   }
 
   scaling_config {
@@ -140,7 +158,7 @@ resource "aws_eks_addon" "second" {
   addon_name                  = each.key
   resolve_conflicts_on_create = "OVERWRITE"
   resolve_conflicts_on_update = "OVERWRITE"
-  depends_on                  = [aws_eks_node_group.system, aws_eks_pod_identity_association.ebs]
+  depends_on                  = [aws_eks_node_group.nodes, aws_eks_pod_identity_association.ebs]
 }
 
 resource "aws_iam_role" "ebs" {
