@@ -76,13 +76,14 @@ class Watched(Cluster):
 
     last = None  # the one made last
     place = None  # (number of the write, "before" or "after" its effect)
+    gate = None  # of kube_gate.py, which dies for this client and for helm
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         Watched.last, self.writes, self.dead = self, [], False
 
     def _once(self, method, url, data, headers, operation, reads):
-        if self.dead:
+        if self.dead or (Watched.gate and Watched.gate.dead):
             raise Killed
         if not reads and "/leases" not in operation:
             self.writes.append(operation)
@@ -91,10 +92,11 @@ class Watched(Cluster):
         self.dead = bool(strikes)
         if strikes and Watched.place[1] == "before":
             raise Killed
-        answer = super()._once(method, url, data, headers, operation, reads)
-        if strikes:
-            raise Killed
-        return answer
+        try:
+            return super()._once(method, url, data, headers, operation, reads)
+        finally:
+            if strikes or (Watched.gate and Watched.gate.dead):
+                raise Killed
 
 
 class KubeWorld:

@@ -65,6 +65,8 @@ def older_steps():
         Step("sanity", OLDER, ["python", "tools/sanity.py", ".venv-core219"]),
         pytest("unit and laws", OLDER, "tests", "--ignore", "tests/integration", "--ignore",
                "tests/mutation", "-k", "not test_one_change"),
+        pytest("sets", OLDER, "tests/integration/applyset/test_module.py", "-k", "examples",
+               clusters=True),
         Step("molecule default", OLDER, ["molecule", "test", "--scenario-name", "default"]),
     ]
 

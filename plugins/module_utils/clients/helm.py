@@ -63,6 +63,7 @@ class Helm:
         if done.returncode:
             lines = [line.strip() for line in done.stderr.splitlines() if line.strip()
                      and not re.match(r"(WARNING|level=|time=|[IWE]\d{4} )", line)]
-            text = "; ".join(lines) or done.stdout.strip() or f"ended with {done.returncode}"
+            text = "; ".join(line.removeprefix("- ") for line in lines).replace(":; ", ": ")
+            text = text or done.stdout.strip() or f"ended with {done.returncode}"
             raise HelmFailed("Helm", text.removeprefix("Error: ")[-800:], command[1])
         return done.stdout

@@ -16,6 +16,7 @@ from ..engine.errors import Failure, NotFound, ServiceFailure
 from ..engine.resource import KEY, OWNER, Impact, Resource, attr, create_only, updates
 from .compare import (NONE, OTHER_SECRET, SECRET, VEILED, differing, flat, secret, sides, unveil,
                       without)
+from .reasons import headlines, warned
 
 LABEL = "groundwork.aws/applyset"  # not the members' own: a release's Secrets are no members
 CURRENT = "owner=helm,status!=superseded"
@@ -167,21 +168,22 @@ class HelmRelease(Found):
         """A text without the values that nobody may see."""
         return without(text, flat(unveil(self.secret_values or {})).values())
 
-    def told(self, failure: Failure) -> Failure:
-        """The failure without them."""
-        return type(failure)(failure.code, self.scrubbed(failure.text)) \
+    def told(self, failure: Failure, *more: str) -> Failure:
+        """The failure without them, with more that is known of it."""
+        return type(failure)(failure.code, self.scrubbed("; ".join([failure.text, *more]))) \
             if isinstance(failure, ServiceFailure) else failure
 
     def create(self, api):
         """Installs or upgrades; a failure takes everything back to where it was."""
         undo = "--rollback-on-failure" if api.helm.major > 3 else "--atomic"
-        limit = self.timeout or 300
+        limit, before = self.timeout or 300, warned(api, self.namespace)
         try:
             api.helm.call(["upgrade", "--install", self.name, *self.source(), "--wait", undo,
                            "--timeout", f"{limit}s", "--reset-values",
                            "--labels", f"{LABEL}={self.parent.id}"], limit, self.given())
-        except Failure as failure:
-            raise self.told(failure) from None
+        except Failure as failure:  # what it was about has been taken back
+            more = headlines(warned(api, self.namespace, before), self.name)
+            raise self.told(failure, *more) from None
         listed = api.pages(f"/api/v1/namespaces/{self.namespace}/secrets",
                            labelSelector=f"{CURRENT},name={self.name}")
         return self.shown(self.place, latest(listed)[self.place])

@@ -92,6 +92,24 @@ def events(api: Cluster, namespace: str, **fields) -> list[dict]:
                   e["metadata"]["creationTimestamp"])
 
 
+def warned(api: Cluster, namespace: str, before=()) -> dict[str, dict]:
+    """Version -> warning, the latest last, of the warnings that are not among those of `before`."""
+    try:
+        found = {e["metadata"]["resourceVersion"]: e for e in events(
+            api, namespace, type="Warning")}
+    except Failure:  # they may not be seen
+        return {}
+    return {version: event for version, event in found.items() if version not in before}
+
+
+def headlines(found: dict[str, dict], name: str) -> list[str]:
+    """The last of each reason, as few as people read, those about objects of a name first."""
+    last = {e.get("reason"): e for e in found.values()}
+    rows = [(e["involvedObject"], e) for e in reversed(last.values())]
+    return [f"{about['kind'].lower()} {about['name']}: {e['reason']}: {e['message']}"[:LENGTH]
+            for about, e in sorted(rows, key=lambda row: name not in row[0]["name"])][:MOST]
+
+
 def written(selector: dict) -> str:
     """A selector of labels as a query has it."""
     labels = selector.get("matchLabels") or ({} if "matchExpressions" in selector else selector)

@@ -4,78 +4,17 @@
 from __future__ import annotations
 
 import functools
-import http.server
 import json
+import re
 import subprocess
-import threading
 
 import pytest
 from tests.kube_world import KubeWorld, plane, text_of
 from tests.world import actions
 
-from lab.kube.build import built
-
 pytestmark = pytest.mark.kube
 CANARY = "s3cr3t-canary-4711"
 SPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "{ns}"}}
-SCHEMA = {"type": "object", "properties": {"replicas": {"type": "integer", "maximum": 5}}}
-TEMPLATE = """
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: {{ .Release.Name }}-settings}
-data: {replicas: {{ .Values.replicas | quote }}, chart: {{ .Chart.Version | quote }}}
----
-apiVersion: v1
-kind: Secret
-metadata: {name: {{ .Release.Name }}-keys}
-stringData: {password: {{ .Values.password | quote }}}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: {{ .Release.Name }}}
-spec:
-  replicas: {{ .Values.replicas }}
-  selector: {matchLabels: {app: {{ .Release.Name }}}}
-  template:
-    metadata: {labels: {app: {{ .Release.Name }}}}
-    spec:
-      terminationGracePeriodSeconds: 0
-      tolerations: [{operator: Exists}]
-      containers: [{name: web, image: "example.com/web:1",
-                    resources: {requests: {cpu: {{ .Values.cpu | quote }}}}}]
-"""
-
-
-@pytest.fixture(name="helm", scope="module")
-def program():
-    plane()
-    found = built("helm")
-    if found is None:
-        pytest.skip("helm is not built; build it with: python -m lab.kube helm")
-    return str(found["helm"])
-
-
-@pytest.fixture(name="repo", scope="module")
-def repository(helm, tmp_path_factory):
-    """A repository on the loopback with the versions 1.0.0 and 1.1.0 of a chart."""
-    folder = tmp_path_factory.mktemp("charts")
-    chart = folder / "web"
-    (chart / "templates").mkdir(parents=True)
-    (chart / "templates" / "all.yaml").write_text(TEMPLATE)
-    (chart / "values.yaml").write_text("{replicas: 1, password: none, cpu: 100m}")
-    (chart / "values.schema.json").write_text(json.dumps(SCHEMA))
-    for version in ("1.0.0", "1.1.0"):
-        (chart / "Chart.yaml").write_text(
-            json.dumps({"apiVersion": "v2", "name": "web", "version": version}))
-        subprocess.run([helm, "package", chart, "-d", folder], check=True, capture_output=True)
-    subprocess.run([helm, "repo", "index", folder], check=True, capture_output=True)
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
-    handler.log_message = lambda *_args: None
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-
 
 @pytest.fixture(name="world")
 def made(helm):
@@ -158,7 +97,8 @@ def pending(world, path: str, last: dict) -> None:
 
 @pytest.mark.parametrize(("change", "says"), [
     ({"version": "9.9.9"}, "9.9.9"),
-    ({"values": {"replicas": 50}}, "replicas"),
+    ({"values": {"replicas": 50, "cpu": 1}}, "the following chart(s): web: at '/cpu': got number, "
+     "want string; at '/replicas': maximum: got 50, want 5"),
     ({"repo": "http://127.0.0.1:9"}, "127.0.0.1:9"),
     ({"version": None}, "releases[0]: version is missing; pin the one of web that is meant"),
     ({"needs": ["other"]}, "needs other, which is no release of the set"),
@@ -183,6 +123,8 @@ def test_a_failed_upgrade_is_rolled_back(helm, repo, world):
     result = world.run([SPACE], releases=[broken])
     assert result["failed"]
     assert world.named("update {ns}/release/{ns}:web: ") in result["msg"]
+    assert re.search(r"; pod web-\S+: FailedScheduling: 0/1 nodes are available: 1 Insufficient "
+                     "cpu", result["msg"]), result["msg"]
     assert CANARY not in text_of(result)
     assert listed(helm, world) == [("web", "web-1.0.0", "deployed")]
     assert actions(world.run([SPACE], releases=[release(repo)])) == {}
