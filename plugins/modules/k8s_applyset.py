@@ -46,7 +46,7 @@ options:
   releases:
     description:
       - Helm releases, installed and upgraded by the C(helm) program. A failed upgrade is rolled
-        back. A release that a dead run has left pending is taken up again.
+        back. A release that a dead run has left pending or half removed is taken up again.
       - What is there is read from Helm's own Secrets; where nothing differs C(helm) is not run.
     type: list
     elements: dict
@@ -139,7 +139,8 @@ options:
     default: []
   force_conflicts:
     description:
-      - Keys of objects whose fields are taken over from other field managers, such as C(kubectl).
+      - Keys of objects whose fields are taken over from other field managers, such as C(kubectl),
+        and of releases for whose objects Helm 4 is to do so.
       - A wanted field that has another value and belongs to somebody else is in the plan, with its
         owner. Without this option check mode warns of it, and a run refuses before it writes.
     type: list

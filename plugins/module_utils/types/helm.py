@@ -9,18 +9,22 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 
 from ..clients.kubeconfig import documents
 from ..clients.kubernetes import Cluster
 from ..engine.errors import Failure, NotFound, ServiceFailure
 from ..engine.resource import KEY, OWNER, Impact, Resource, attr, create_only, updates
-from .compare import (NONE, OTHER_SECRET, SECRET, VEILED, differing, flat, secret, sides, unveil,
-                      without)
+from .compare import (NONE, OTHER_SECRET, SECRET, VEILED, contested, differing, flat, secret,
+                      sides, unveil, without)
 from .reasons import headlines, warned
 
 LABEL = "groundwork.aws/applyset"  # not the members' own: a release's Secrets are no members
 CURRENT = "owner=helm,status!=superseded"
 USUAL = 60.0  # seconds
+# What helm says of a field: (object, its kind, field manager, path).
+HELD = re.compile(r'applying object (\S+) [^:]*Kind=(\w+): Apply failed with 1 conflict: '
+                  r'conflict with "([^"]*)"[^:]*: \.(\S+?)(?=[:;]|$|\s)')
 
 
 def decoded(item: dict) -> dict:
@@ -170,15 +174,27 @@ class HelmRelease(Found):
 
     def told(self, failure: Failure, *more: str) -> Failure:
         """The failure without them, with more that is known of it."""
-        return type(failure)(failure.code, self.scrubbed("; ".join([failure.text, *more]))) \
-            if isinstance(failure, ServiceFailure) else failure
+        if not isinstance(failure, ServiceFailure):
+            return failure
+        text, held = failure.text, dict.fromkeys(HELD.findall(failure.text))
+        if held:
+            text = contested(self.key, {f"{kind} {where} {path}": who
+                                        for where, kind, who, path in held})
+        return type(failure)(failure.code, self.scrubbed("; ".join([text, *more])))
+
+    @property
+    def forced(self) -> bool:
+        """Whether fields of other managers may be taken over."""
+        return self.key in self.parent.force_conflicts
 
     def create(self, api):
         """Installs or upgrades; a failure takes everything back to where it was."""
-        undo = "--rollback-on-failure" if api.helm.major > 3 else "--atomic"
+        undo = ["--rollback-on-failure"] if api.helm.major > 3 else ["--atomic"]
+        # Helm 4 applies by the server, and leaves a field that belongs to somebody else alone.
+        undo += ["--force-conflicts"] if api.helm.major > 3 and self.forced else []
         limit, before = self.timeout or 300, warned(api, self.namespace)
         try:
-            api.helm.call(["upgrade", "--install", self.name, *self.source(), "--wait", undo,
+            api.helm.call(["upgrade", "--install", self.name, *self.source(), "--wait", *undo,
                            "--timeout", f"{limit}s", "--reset-values",
                            "--labels", f"{LABEL}={self.parent.id}"], limit, self.given())
         except Failure as failure:  # what it was about has been taken back
@@ -191,7 +207,7 @@ class HelmRelease(Found):
     @updates("version", "values", "objects", "status", "tags")
     def upgrade(self, api, live):
         """One upgrade; the record of a run that died is taken away before, or helm refuses."""
-        if live["status"].startswith("pending-"):
+        if live["status"].startswith(("pending-", "uninstalling")):
             meta = live["metadata"]
             api.delete(f"/api/v1/namespaces/{meta['namespace']}/secrets/{meta['name']}",
                        meta["uid"])

@@ -81,18 +81,21 @@ def test_left_pending_by_a_run_that_died(helm, repo, world):
     assert world.left() == []
 
 
-def pending(world, path: str, last: dict) -> None:
-    """The record that a killed upgrade leaves."""
+def pending(world, path: str, last: dict, revision: int = 2,
+            status: str = "pending-upgrade") -> None:
+    """The record that a killed upgrade leaves, or a killed removal in the place of the last."""
     import base64
     import gzip
     data = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(last["data"]["release"]))))
-    data["version"], data["info"]["status"] = 2, "pending-upgrade"
+    data["version"], data["info"]["status"] = revision, status
     packed = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(data).encode())))
-    labels = {**last["metadata"]["labels"], "version": "2", "status": "pending-upgrade"}
+    labels = {**last["metadata"]["labels"], "version": str(revision), "status": status}
+    if revision == 1:
+        world.api.call("DELETE", f"{path}/sh.helm.release.v1.web.v1")
     world.api.call("POST", path, {
         "apiVersion": "v1", "kind": "Secret", "type": last["type"],
         "data": {"release": packed.decode()},
-        "metadata": {"name": "sh.helm.release.v1.web.v2", "labels": labels}})
+        "metadata": {"name": f"sh.helm.release.v1.web.v{revision}", "labels": labels}})
 
 
 @pytest.mark.parametrize(("change", "says"), [
@@ -126,6 +129,44 @@ def test_a_failed_upgrade_is_rolled_back(helm, repo, world):
     assert re.search(r"; pod web-\S+: FailedScheduling: 0/1 nodes are available: 1 Insufficient "
                      "cpu", result["msg"]), result["msg"]
     assert CANARY not in text_of(result)
+    assert listed(helm, world) == [("web", "web-1.0.0", "deployed")]
+    assert actions(world.run([SPACE], releases=[release(repo)])) == {}
+
+
+def test_a_field_of_a_release_that_somebody_has_changed(helm, repo, world):
+    """Helm 4 leaves it alone; it is taken over by the user's word."""
+    assert actions(world.run([SPACE], releases=[release(repo)]))
+    world.api.call("PATCH", f"/apis/apps/v1/namespaces/{world.space}/deployments/web/scale",
+                   {"spec": {"replicas": 3}}, {"fieldManager": "kim"},
+                   {"Content-Type": "application/merge-patch+json"})
+    more, key = [release(repo, values={"cpu": "200m"})], world.named("{ns}/release/{ns}:web")
+    result = world.run([SPACE], releases=more)
+    assert result["msg"].startswith(
+        f"update {key}: Helm Deployment {world.space}/web spec.replicas belongs to kim; leave it "
+        f"out of the set, or take it over with force_conflicts: [{key}]"), result["msg"]
+    assert actions(world.run([SPACE], releases=more, force_conflicts=[key])) == {key: "update"}
+    assert world.get("/apis/apps/v1/namespaces/{ns}/deployments/web")["spec"]["replicas"] == 1
+    assert listed(helm, world) == [("web", "web-1.0.0", "deployed")]
+    assert actions(world.run([SPACE], releases=more)) == {}
+
+
+@pytest.mark.parametrize(("words", "status"), [
+    (["--set", "replicas=nine", "--skip-schema-validation"], "failed"), ([], "uninstalling")])
+def test_left_half_way_by_somebody(helm, repo, world, words, status):
+    """A release that helm has left failed, or half removed, comes to where it should be."""
+    assert actions(world.run([SPACE], releases=[release(repo)]))
+    where = ["-n", world.space, "--kubeconfig", plane()]
+    if words:
+        done = subprocess.run([helm, "upgrade", "web", "web", "--repo", repo, "--version", "1.0.0",
+                               *words, *where], capture_output=True, check=False)
+        assert done.returncode
+    else:
+        path = f"/api/v1/namespaces/{world.space}/secrets"
+        pending(world, path, world.get(f"{path}/sh.helm.release.v1.web.v1"), 1, status)
+    assert listed(helm, world) == [("web", "web-1.0.0", status)]
+    repaired = world.run([SPACE], releases=[release(repo)])
+    assert not repaired["failed"], repaired["msg"]
+    assert actions(repaired) == {world.named("{ns}/release/{ns}:web"): "update"}
     assert listed(helm, world) == [("web", "web-1.0.0", "deployed")]
     assert actions(world.run([SPACE], releases=[release(repo)])) == {}
 
