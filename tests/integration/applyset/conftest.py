@@ -52,9 +52,9 @@ def program():
     return str(found["helm"])
 
 
-@pytest.fixture(name="repo", scope="module")
-def repository(helm, tmp_path_factory):
-    """A repository on the loopback with the versions 1.0.0 and 1.1.0 of a chart."""
+@pytest.fixture(name="charts", scope="module")
+def packages(helm, tmp_path_factory):
+    """A folder with the versions 1.0.0 and 1.1.0 of a chart, and their index."""
     folder = tmp_path_factory.mktemp("charts")
     chart = folder / "web"
     (chart / "templates").mkdir(parents=True)
@@ -66,7 +66,13 @@ def repository(helm, tmp_path_factory):
             json.dumps({"apiVersion": "v2", "name": "web", "version": version}))
         subprocess.run([helm, "package", chart, "-d", folder], check=True, capture_output=True)
     subprocess.run([helm, "repo", "index", folder], check=True, capture_output=True)
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    return folder
+
+
+@pytest.fixture(name="repo", scope="module")
+def repository(charts):
+    """A repository on the loopback."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(charts))
     handler.log_message = lambda *_args: None
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 from tests.kube_world import KubeWorld, plane, text_of
+from tests.oci import Registry
 from tests.world import actions
 
 pytestmark = pytest.mark.kube
@@ -111,6 +112,23 @@ def test_refused_before_anything_is_written(repo, world, change, says):
     assert result["failed"]
     assert says in result["msg"], result["msg"]
     assert not world.writes()
+
+
+def test_a_chart_of_a_registry(helm, charts, world, tmp_path, monkeypatch):
+    """By its address, at its version; one that is not there is refused before anything is done."""
+    registry = Registry(charts / "web-1.0.0.tgz", "1.0.0", tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(registry.authority))  # where helm finds authorities
+    given = {"name": "web", "namespace": "{ns}", "chart": f"{registry.address}/web", "timeout": 60}
+    result = world.run([SPACE], releases=[{**given, "version": "9.9.9"}])
+    assert re.search(r"plan \S+:web: Helm .*charts/web:9.9.9: not found", result["msg"]), \
+        result["msg"]
+    assert not world.writes()
+    given["version"] = "1.0.0"
+    plan = world.run([SPACE], check=True, releases=[given])
+    assert actions(world.run([SPACE], releases=[given])) == actions(plan)
+    assert listed(helm, world) == [("web", "web-1.0.0", "deployed")]
+    assert actions(world.run([SPACE], releases=[given])) == {}
+    registry.server.shutdown()
 
 
 def test_without_helm(repo, world):
