@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import collections
+import typing
 
 from .engine.plan import Change, Plan, Survey
 from .engine.resource import KEY, search, unknown_keys
@@ -85,14 +86,23 @@ def failures(current: Plan, failed: dict) -> list[str]:
 
 
 def outputs(current: Plan) -> dict:
-    """key -> what others want to know of the object; text where it is still to be made."""
-    found = {}
+    """key -> what others want to know of the object; text where it is still to come."""
+    found, planned = {}, {c.key: c for c in current.changes if c.action in ("update", "replace")}
     for key, resource in current.wanted.items():
         live = current.lives.get(key)
         if not resource.external and resource.outputs:
-            found[key] = {name: search(path, live) if live else f"(after apply: {key})"
-                          for name, path in resource.outputs.items()}
+            due = _due(planned.get(key), live)
+            found[key] = {name: f"(after apply: {key})" if not live or due(path)
+                          else search(path, live) for name, path in resource.outputs.items()}
     return found
+
+
+def _due(change: Change | None, live: dict | None) -> typing.Callable:
+    """Whether what is at a path is still to be changed."""
+    if not change or change.live is not live:
+        return lambda path: False
+    paths = {meta.path for meta in change.touched.values()}
+    return lambda path: change.action == "replace" or path in paths
 
 
 def inventory(survey: Survey) -> dict:

@@ -86,6 +86,9 @@ def test_a_certificate_is_renewed_in_time():
     ends_in(world, 29)
     plan = world.run(TLS, check=True)
     assert actions(plan) == {"secrets/secret/tls": "update"}
+    told = plan["outputs"]["secrets/secret/tls"]  # so that its pods are known to start again
+    assert told["certificate"] == "(after apply: secrets/secret/tls)"
+    assert told["name"] == "acme-test/tls"
     assert "secretsmanager.GetSecretValue" not in world.lab.calls.names
     done, after = world.run(TLS), held(world)
     assert done["outputs"]["secrets/secret/tls"]["certificate"] == first
