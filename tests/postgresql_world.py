@@ -8,7 +8,7 @@ import shutil
 
 import psycopg
 import pytest
-from tests.integration.kube.worlds import World, soon
+from tests.integration.kube.worlds import soon
 from tests.unit.lab import lab_worlds
 
 from lab import postgresql
@@ -39,20 +39,16 @@ def create(aws, name: str, **options) -> dict:
 
 
 class Aurora:
-    """A cluster, and connections to it. `settings` are the lab's."""
+    """A cluster, and connections to it; `aws` makes clients."""
 
-    def __init__(self, name: str = "shared", wait: bool = True, folder=None, **settings):
-        programs()
-        self.name, self.aws = name, World(**{"kubernetes": False, "postgresql": True, **settings})
-        self.lab, self.rds = self.aws.lab, self.aws("rds")
-        if folder:
-            self.lab.databases.folder = folder
-        create(self.aws, name)
-        if wait:
-            soon(lambda: self.live()["Status"] != "creating", what="the end of the creation")
+    def __init__(self, aws, name: str = "shared"):
+        self.aws, self.name = aws, name
+        create(aws, name)
+        soon(lambda: self.live()["Status"] != "creating", what="the end of the creation")
 
     def live(self) -> dict:
-        return self.rds.describe_db_clusters(DBClusterIdentifier=self.name)["DBClusters"][0]
+        found = self.aws("rds").describe_db_clusters(DBClusterIdentifier=self.name)
+        return found["DBClusters"][0]
 
     def master(self) -> dict:
         """What the managed secret says."""

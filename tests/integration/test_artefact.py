@@ -75,7 +75,8 @@ def test_holds_what_a_user_needs_and_nothing_else(collection):
 def test_names_its_dependency(collection):
     manifest = json.loads((collection / "MANIFEST.json").read_text())["collection_info"]
     assert (manifest["namespace"], manifest["name"]) == ("groundwork", "aws")
-    assert manifest["dependencies"] == {"amazon.aws": ">=10.1.0"}
+    assert manifest["dependencies"] == {
+        "amazon.aws": ">=10.1.0", "community.postgresql": ">=4.2.0"}
 
 
 def test_documentation_comes_from_the_artefact(folder, collection):

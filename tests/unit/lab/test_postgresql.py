@@ -12,7 +12,7 @@ import boto3
 import psycopg
 import pytest
 from botocore.exceptions import ClientError
-from tests.integration.kube.worlds import soon
+from tests.integration.kube.worlds import World, soon
 from tests.postgresql_world import DATABASE, MASTER, Aurora, create, programs
 from tests.unit.lab.lab_worlds import ACCOUNT, REGION
 
@@ -23,16 +23,23 @@ from lab.launcher import Launcher
 pytestmark = pytest.mark.postgresql
 
 
-@pytest.fixture(name="aurora")
+@pytest.fixture(name="world")
 def made(tmp_path):
-    aurora = Aurora(folder=tmp_path)
-    yield aurora
-    aurora.lab.close()
+    programs()
+    world = World(kubernetes=False, postgresql=True)
+    world.lab.databases.folder = tmp_path
+    yield world
+    world.lab.close()
 
 
-def test_from_creation_to_deletion(aurora, tmp_path):
+@pytest.fixture(name="aurora")
+def running(world):
+    return Aurora(world)
+
+
+def test_from_creation_to_deletion(world, aurora, tmp_path):
     """The managed secret lets in, with TLS only, as somebody who is no superuser."""
-    live = aurora.live()
+    live, rds = aurora.live(), world("rds")
     assert (live["Status"], live["Port"]) == ("available", 5432)
     assert live["Endpoint"] == live["ReaderEndpoint"]
     assert aurora.ask("select current_user, rolsuper, rolcreaterole, datname from pg_roles, "
@@ -46,53 +53,50 @@ def test_from_creation_to_deletion(aurora, tmp_path):
         aurora.ask("select 1", sslmode="disable")
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         aurora.ask("select 1", MASTER, "guess")
-    member = aurora.rds.create_db_instance(
+    member = rds.create_db_instance(
         DBInstanceIdentifier="writer", DBClusterIdentifier="shared", Engine="aurora-postgresql",
         DBInstanceClass="db.r6g.large")["DBInstance"]
     assert member["Endpoint"]["Address"] == live["Endpoint"]
-    aurora.rds.delete_db_instance(DBInstanceIdentifier="writer")
-    server = next(iter(aurora.lab.databases.servers.values()))
-    aurora.rds.delete_db_cluster(DBClusterIdentifier="shared", SkipFinalSnapshot=True)
-    soon(lambda: not aurora.rds.describe_db_clusters()["DBClusters"], what="its deletion")
+    rds.delete_db_instance(DBInstanceIdentifier="writer")
+    server = next(iter(world.lab.databases.servers.values()))
+    rds.delete_db_cluster(DBClusterIdentifier="shared", SkipFinalSnapshot=True)
+    soon(lambda: not rds.describe_db_clusters()["DBClusters"], what="its deletion")
     assert server.process.poll() is not None
     assert not server.folder.exists()
 
 
-def test_several_with_passwords_of_the_callers(aurora):
+def test_several_with_passwords_of_the_callers(world, aurora):
     """Each has an address of its own, and the port that it asks for."""
-    other = create(aurora.aws, "other", MasterUserPassword="it's \"mine\"", Port=15432,
+    other = create(world, "other", MasterUserPassword="it's \"mine\"", Port=15432,
                    ManageMasterUserPassword=False)
     aurora.name = "other"
     soon(lambda: aurora.live()["Status"] == "available", what="the second cluster")
     assert aurora.ask("select 1", MASTER, "it's \"mine\"") == [(1,)]
     assert other["Port"] == 15432
-    hosts = {row["Endpoint"] for row in aurora.rds.describe_db_clusters()["DBClusters"]}
+    hosts = {row["Endpoint"] for row in world("rds").describe_db_clusters()["DBClusters"]}
     assert len(hosts) == 2
 
 
-def test_a_port_that_is_taken_everywhere(aurora):
+def test_a_port_that_is_taken_everywhere(world):
     with socket.create_server(("0.0.0.0", 0)) as door:
         port = door.getsockname()[1]
         with pytest.raises(ClientError, match=f"no loopback address has port {port} free"):
-            create(aurora.aws, "other", Port=port)
-    assert len(aurora.rds.describe_db_clusters()["DBClusters"]) == 1
+            create(world, "other", Port=port)
+    assert not world("rds").describe_db_clusters()["DBClusters"]
 
 
-def test_a_server_that_does_not_start(monkeypatch):
+def test_a_server_that_does_not_start(world, monkeypatch):
     monkeypatch.setattr(postgresql, "CONFIGURATION", "no_such_setting = 1\n")
-    aurora = Aurora()
-    try:
-        assert aurora.live()["Status"] == "failed"
-        server = next(iter(aurora.lab.databases.servers.values()))
-        assert "no_such_setting" in str(server.error)
-    finally:
-        aurora.lab.close()
+    assert Aurora(world).live()["Status"] == "failed"
+    server = next(iter(world.lab.databases.servers.values()))
+    assert "no_such_setting" in str(server.error)
 
 
 def test_without_the_setting_there_is_a_name_only():
-    aurora = Aurora(postgresql=False)
+    world = World(kubernetes=False)
+    aurora = Aurora(world)
     assert aurora.live()["Endpoint"].endswith(".us-east-1.rds.amazonaws.com")
-    assert not aurora.lab.databases.servers
+    assert not world.lab.databases.servers
 
 
 def test_the_setting_needs_the_programs(monkeypatch, tmp_path):
