@@ -7,7 +7,7 @@ import functools
 import random
 
 import pytest
-from tests.world import World, actions, stack
+from tests.world import World, actions, built, stack
 
 from lab.aws import Killed
 
@@ -34,9 +34,7 @@ def remove(world: World, name: str) -> dict:
 @functools.lru_cache(maxsize=None)
 def protected(name: str) -> list:
     """Keys of what holds data in a stack: their removal must be named."""
-    world = World()
-    actions(world.run(stack(name)))
-    refused = world.run(stack(name), state="absent", confirm_destroy=name)
+    refused = built(stack(name)).run(stack(name), state="absent", confirm_destroy=name)
     return [line.split("delete ")[1].split(":")[0] for line in refused.get("problems", ())]
 
 
@@ -50,11 +48,9 @@ def places(name: str, count: int | None):
 
 def crash(name: str, direction: str, number: int, when: str) -> None:
     """One kill, one more run; judged from the emulator's own data."""
-    world = World()
+    world = built(stack(name)) if direction == "removal" else World()
     run = (lambda: world.run(stack(name), lease_takeover=True)) if direction == "build" else \
         (lambda: remove(world, name))
-    if direction == "removal":
-        actions(world.run(stack(name)))
     world.lab.set(faults=[{"match": number, "when": when, "what": "kill"}])
     with pytest.raises(Killed):
         run()
