@@ -87,12 +87,14 @@ def test_what_others_change_is_found(world):
     world.api.call("PATCH", path, {"spec": {"template": {"spec": {
         "terminationGracePeriodSeconds": 5, "enableServiceLinks": True}}}},
         {"fieldManager": "kim"}, MERGE)
+    mended = {key: "update", f"{world.space}/service/{world.space}:redis": "create"}
     found = world.run(objects, check=True)
-    assert found["msg"].endswith(
-        f"{key}: FieldManagerConflict spec.template.spec.enableServiceLinks belongs to \"kim\" "
-        f"using apps/v1; leave it out of the set, or take it over with force_conflicts: [{key}]")
-    assert actions(world.run(objects, force_conflicts=[key])) == {
-        key: "update", f"{world.space}/service/{world.space}:redis": "create"}
+    assert actions(found) == mended
+    (change,) = [change for change in found["plan"] if change["key"] == key]
+    path = "spec.template.spec.enableServiceLinks"
+    assert change["owners"] == {path: "kim"}
+    assert f"{path} belongs to kim" in world.run(objects)["msg"]
+    assert actions(world.run(objects, force_conflicts=[key])) == mended
     assert actions(world.run(objects)) == {}
 
 
