@@ -3,8 +3,10 @@
 """The bridge between AnsibleModule and the engine, for what is inside a cluster."""
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+import re
 
 from ansible.module_utils.basic import missing_required_lib
 from ansible.module_utils.common.parameters import env_fallback
@@ -13,7 +15,7 @@ from .clients.helm import Helm
 from .clients.kubeconfig import from_kubeconfig, yaml
 from .clients.kube_lease import LeaseObject
 from .clients.kubernetes import Cluster, Nowhere, urllib3
-from .clients.lease import Lease
+from .clients.lease import Held, Lease
 from .components.applyset import RELEASE, build, link
 from .engine.errors import Failure, NotFound, Refused
 from .engine.plan import Policy, destroy, plan
@@ -22,7 +24,7 @@ from .engine.wait import Clock
 from .options import Module
 from .secret_values import filled
 from .session import OPTIONS, Session, carry_out
-from .types.applyset import Parent
+from .types.applyset import ID, Parent
 from .types.compare import contested, masked_given, shown, veil
 from .types.kubernetes import Kinds
 
@@ -184,8 +186,16 @@ class SetSession(Session):
             problems = refused.problems
         problems += self._rejected()
         if problems:
-            raise Refused(problems)
+            missing = [] if self.module.check_mode else self._missing()
+            raise Refused([*map(self._named, problems), *missing])
         return current
+
+    def _named(self, problem: str) -> str:
+        """The problem with the name of the set that another object belongs to."""
+        found = re.search(r"stack (applyset-\S+-v1)", problem)
+        sets = self.api.pages("/api/v1/configmaps", labelSelector=f"{ID}={found[1]}") \
+            if found else ()
+        return problem.replace(found[0], f"set {sets[0]['metadata']['name']}") if sets else problem
 
     def _removal(self, scan, types: list, policy: Policy):
         """Of all that carries the set's label, in the order that its own references give."""
@@ -242,6 +252,17 @@ class SetSession(Session):
         store = LeaseObject(self.api, self.parent.namespace, f"groundwork-{self.parent.name}")
         return Lease(store, f"{self.name}, set {self.parent.name}", self.clock,
                      self.params["lease_takeover"])
+
+    def converge(self):
+        """As every run; a removal without anything left to do takes a dead run's lease along."""
+        result, lease = super().converge(), self.lease()
+        done = not (self.present or result["changed"] or self.module.check_mode)
+        if done and lease.store.read()[0] is not None:
+            self.api.read_only = False
+            with contextlib.suppress(Held):
+                lease.take()
+                lease.release()
+        return result
 
     def ended(self, current, outcomes):
         """The parent names no kind that has no members any more."""

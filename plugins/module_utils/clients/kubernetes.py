@@ -49,7 +49,10 @@ KINDS = (
     (500, "failed to convert new object", None),
     (500, "", errors.Ambiguous),
 )
+PLACE = re.compile(r"(<[^>]*object at 0x\w+>|\w+Connection\(.*?\)|Failed to establish a new "
+                   r"connection): ?")  # how urllib3 begins to tell of a connection
 HEAD = re.compile(r"^failed to (create typed patch|convert new) object \(.*?\)( to [^:]*)?: ")
+GO = re.compile(r"&value\.valueUnstructured\{Value:(.*?)\}")  # a value as Go's own debugging has it
 DUMP = re.compile(r"(Invalid value: )(?!\"[^\"]{0,80}\": |[^\s\"{]{1,80}: ).*(?=: )", re.S)
 
 
@@ -101,7 +104,10 @@ def told(answer: dict) -> str:
     causes = (answer.get("details") or {}).get("causes") or ()
     lines = [": ".join(filter(None, (c.get("field"), DUMP.sub(r"\1(…)", c.get("message", "")))))
              for c in causes]
-    return "; ".join(dict.fromkeys(lines)) or HEAD.sub("", str(answer.get("message", "")))[:600]
+    if lines:
+        return "; ".join(dict.fromkeys(lines))
+    text = GO.sub(r"\1", HEAD.sub("", str(answer.get("message", ""))))
+    return re.sub(r"\n\s*", "; ", text.removeprefix("errors:").strip())[:600]
 
 
 def failure(status: int, answer: dict, operation: str) -> errors.ServiceFailure:
@@ -119,14 +125,18 @@ def failure(status: int, answer: dict, operation: str) -> errors.ServiceFailure:
     return error
 
 
-def translate(error: Exception, operation: str) -> errors.ServiceFailure:
+def translate(error: Exception, operation: str, where: Connection) -> errors.ServiceFailure:
     """The engine's failure for a connection that did not work."""
     reason = getattr(error, "reason", None) or error
-    text = re.sub(r"<[^>]*object at 0x\w+>:? ?", "", str(reason))
+    text = PLACE.sub("", str(reason))
     no_effect = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError,
                  urllib3.exceptions.SSLError, urllib3.exceptions.ProxyError)
     if isinstance(reason, no_effect):
-        return errors.Unreachable("Unreachable", text, operation)
+        advice = ("the kubeconfig's certificate authority is not the server's"
+                  if isinstance(reason, urllib3.exceptions.SSLError) else
+                  "is it up, and does it let this machine in?")
+        return errors.Unreachable("Unreachable", f"{where.name} at {where.server}: {text}; "
+                                  f"{advice}", operation)
     return errors.Ambiguous("NoAnswer", text, operation)
 
 
@@ -189,14 +199,15 @@ class Cluster:
                 "Accept": "application/json", "User-Agent": "groundwork.aws",
                 "Content-Type": "application/json", **headers, **self.connection.headers()})
         except urllib3.exceptions.HTTPError as error:
-            raise translate(error, operation) from None
+            raise translate(error, operation, self.connection) from None
         try:
             found = json.loads(answer.data) if answer.data else {}
         except ValueError:
             found = {"message": answer.data.decode(errors="replace").strip()[:300]}
         if answer.status == 401:
             raise errors.Credentials("Unauthorized", f"{self.connection.name} refuses the "
-                                     "credentials", operation)
+                                     "credentials; log in again, or let an administrator give "
+                                     "the caller access (EKS: an access entry)", operation)
         if answer.status >= 400:
             raise failure(answer.status, found, operation)
         return answer.status, found
