@@ -12,6 +12,8 @@ SETTINGS = ("(lookup('url', aws_endpoint_url ~ '/_lab/settings', split_lines=fal
             "use_proxy=false) | from_json)")
 WHY = ("this lab has no real clusters, for want of control planes; build them with "
        "'.venv/bin/python -m lab.kube' (about 8 minutes), then start a lab again")
+WHY_NO_DATABASE = ("this lab has no PostgreSQL; as root: apt-get install postgresql, then start a "
+                   "lab again")
 # Variable of a role -> the stand-in in lab/charts for the vendor's chart.
 CHARTS = {
     "autoscaling_cluster_autoscaler_chart": "cluster-autoscaler",
@@ -33,6 +35,8 @@ def variables(endpoint):
         "aws_session_token": "",
         "aws_profile": "",
         "stack_roles_skipped": f'{{{{ "" if {SETTINGS}.kubernetes else "{WHY}" }}}}',
+        "postgres_tenancy_skipped":
+            f'{{{{ "" if {SETTINGS}.postgresql else "{WHY_NO_DATABASE}" }}}}',
         **charts,
         **{f"{name}_repo": "" for name in charts},
         **helm(),
