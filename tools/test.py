@@ -24,8 +24,6 @@ RESULTS = ROOT / ".results"
 MAIN = ROOT / ".venv"
 OLDER = ROOT / ".venv-core219"
 
-# A step that hangs must not take the summary with it.
-STEP_SECONDS = 1500
 RUNNING = set()  # process groups of the steps that run
 
 
@@ -37,6 +35,7 @@ class Step:
     junit: bool = False
     clusters: bool = False  # whether it waits for the programs of the lab's clusters
     optional: bool = False  # whether it may fail: what needs it is skipped then, with the reason
+    limit: int = 1500  # seconds: a step that hangs must not take the summary with it
     passed: int = 0
     failed: int = 0
     skipped: int = 0
@@ -108,9 +107,9 @@ def call(step, junit, log):
                           stdin=subprocess.DEVNULL, start_new_session=True) as process:
         RUNNING.add(process.pid)
         try:
-            return process.wait(timeout=STEP_SECONDS)
+            return process.wait(timeout=step.limit)
         except subprocess.TimeoutExpired:
-            print(f"No end after {STEP_SECONDS} s, stopped: {step.name}", file=log, flush=True)
+            print(f"No end after {step.limit} s, stopped: {step.name}", file=log, flush=True)
             return 1
         finally:
             RUNNING.discard(process.pid)
@@ -158,7 +157,7 @@ def run_beside(step, number):
 
 def run_all(steps):
     """All steps, side by side as far as the cores go."""
-    build = Step("clusters", MAIN, ["python", "-m", "lab.kube"], optional=True)
+    build = Step("clusters", MAIN, ["python", "-m", "lab.kube"], optional=True, limit=3600)
     numbered = list(enumerate([build, *sorted(steps, key=lambda step: step.clusters)], 1))
     with ThreadPoolExecutor(1) as beside, ThreadPoolExecutor(1) as builder:
         built = builder.submit(run_beside, build, 1)

@@ -13,6 +13,7 @@ from lab.aws import Killed
 
 STACKS = ("sentineltranslate-dev", "pingvas-shared")
 SAMPLE = 3  # places per stack and direction that the ordinary test run tries
+PARTS = 8  # of all places, for workers to share
 
 
 @functools.lru_cache(maxsize=None)
@@ -74,10 +75,11 @@ def test_killed_at_a_sample_of_places(name):
 
 
 @pytest.mark.crash_all
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("name", STACKS)
-def test_killed_at_every_place(name):
+def test_killed_at_every_place(name, part):
     failed = []
-    for place in places(name, None):
+    for place in places(name, None)[part::PARTS]:
         try:
             crash(name, *place)
         except AssertionError as error:
