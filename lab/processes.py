@@ -14,8 +14,11 @@ def started(pid):
     return None if fields[0] == "Z" else int(fields[19])
 
 
-def owner_of_port(port):
-    """The process that holds the local end `port` of a TCP connection."""
+def owner_of(port, server):
+    """The process that holds the end `port` of a TCP connection whose other end is `server`.
+
+    Another process may have a connection elsewhere with the same port.
+    """
     inodes = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
@@ -23,9 +26,10 @@ def owner_of_port(port):
         except OSError:
             continue
         for line in lines:
-            fields = line.split()
-            if int(fields[1].rsplit(":", 1)[1], 16) == port:
-                inodes.add(f"socket:[{fields[9]}]")
+            _number, *ends, _state, _queues, _timer, _retries, _user, _timeout, inode = \
+                line.split()[:10]
+            if [int(end.rsplit(":", 1)[1], 16) for end in ends] == [port, server]:
+                inodes.add(f"socket:[{inode}]")
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and holds(entry / "fd", inodes):
             return int(entry.name)

@@ -160,7 +160,7 @@ class Steps:
             if state == goal and (not same or self.clock.now() >= soon):
                 return not same and (now or True)
         end = state if (state, goal) == ("failed", "ready") else f"not {goal} in time"
-        why = yield from self.attempt(partial(wanted.explain, self.api, now))
+        why = yield from self.attempt(partial(wanted.complaint, self.api, now))
         raise Failure(": ".join(filter(None, (end, why))))
 
     def attempt(self, request, usual: float = 1, key: str = "", look=None):

@@ -144,7 +144,7 @@ class Resource:
         """Whether deletion needs the user's word; types with an option for it say so."""
         return self.stateful
 
-    def explain(self, api, live: dict | None) -> str:
+    def complaint(self, api, live: dict | None) -> str:
         """Why a live object is not as it should be; asked for when a wait for it has failed."""
         return search(self.reason, live) or ""
 

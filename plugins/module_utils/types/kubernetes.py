@@ -121,7 +121,7 @@ class Member(Resource):
             return [item for space in cls.parent.namespaces
                     for item in api.pages(cls.at(api, {"namespace": space}), **query)]
 
-    def explain(self, api, live):
+    def complaint(self, api, live):
         """What it, its pods and the cluster's events say."""
         return explained(api, live, bool(self.pods)) if live else ""
 
@@ -276,9 +276,9 @@ class Service(KubeObject):
         item = super().seen(api, item)
         return item and {**item, "waits": bool(self.called) and not self.answers(api)}
 
-    def explain(self, api, live):
+    def complaint(self, api, live):
         lacks = "an endpoint that is ready" if self.called else "a load balancer"
-        return super().explain(api, live) or f"nobody has given it {lacks}"
+        return super().complaint(api, live) or f"nobody has given it {lacks}"
 
     def answers(self, api: Cluster) -> bool:
         """Whether an endpoint of it is ready."""
