@@ -101,7 +101,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send(answer.status, answer.headers, answer.body)
 
     def kill(self, pid):
-        pid = pid or processes.owner_of(self.client_address[1], self.server.server_port)
+        pid = pid or processes.owner_of(self.client_address[1], self.server.server_address[1])
         if pid and pid != os.getpid():
             os.kill(pid, signal.SIGKILL)
 

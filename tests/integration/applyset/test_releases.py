@@ -17,6 +17,7 @@ pytestmark = pytest.mark.kube
 CANARY = "s3cr3t-canary-4711"
 SPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "{ns}"}}
 
+
 @pytest.fixture(name="world")
 def made(helm):
     world = KubeWorld()
