@@ -42,7 +42,7 @@ def install(api, cluster: str, profile: str) -> None:
 
 def let_in(api) -> None:
     """The tenants with their quotas, priorities and Pod Security."""
-    tenants = [{name: row[name] for name in ("name", "priority", "resource_quota")}
+    tenants = [{name: row[name] for name in ("name", "priority", "resource_quota") if name in row}
                for row in TENANTS]
     for item in rendered("tenancy", {"tenancy_namespaces": tenants}):
         space = item["metadata"].get("namespace")

@@ -150,7 +150,8 @@ def test_labels_and_taints_change_in_place(world):
 
 
 def test_an_update_replaces_nodes_and_keeps_the_budget(world):
-    make(world, "rolling", 3, version="1.34")
+    made = make(world, "rolling", 3, version="1.34")
+    assert made["status"] == "ACTIVE", made["health"]
     deploy(world, "guarded", "rolling", 3, budget=1)
     before = {node.metadata.uid for node in nodes(world, "rolling")}
     answer = world("eks").update_nodegroup_version(clusterName="live", nodegroupName="rolling")
