@@ -42,9 +42,9 @@ class Step:
     seconds: float = 0.0
 
 
-def pytest(name, venv, *arguments, workers="auto", **more):
-    return Step(name, venv, ["python", "-m", "pytest", "-q", "-n", workers, *arguments],
-                junit=True, **more)
+def pytest(name, venv, *arguments, **more):
+    return Step(name, venv, ["python", "-m", "pytest", "-q", "-n", "auto", *arguments], junit=True,
+                **more)
 
 
 def main_steps():
@@ -53,8 +53,7 @@ def main_steps():
         Step("docs", MAIN, ["python", "tools/docs.py", "--check"]),
         Step("sanity", MAIN, ["python", "tools/sanity.py", ".venv"]),
         pytest("unit and laws", MAIN, "tests", "--ignore", "tests/integration"),
-        # One worker more than cores: half of its time goes by in waiting for clusters.
-        pytest("integration", MAIN, "tests/integration", workers="3", clusters=True),
+        pytest("integration", MAIN, "tests/integration", clusters=True),
         Step("molecule", MAIN, ["molecule", "test", "--all"], clusters=True),
     ]
 
