@@ -12,7 +12,7 @@ import threading
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.groundwork.aws.plugins.plugin_utils import local
-from ansible_collections.groundwork.aws.plugins.plugin_utils.stop import AGAIN, Stop
+from ansible_collections.groundwork.aws.plugins.plugin_utils.stop import AGAIN, Stop, hear_nothing
 from ansible_collections.groundwork.aws.plugins.plugin_utils.tree import (
     counts, place, progress, rest, tree,
 )
@@ -91,6 +91,7 @@ class Follower(threading.Thread):
 
     def run(self):
         """Until the module has ended."""
+        hear_nothing()
         heard = 0
         while not self._end.wait(0.2):
             self._show()

@@ -59,6 +59,11 @@ class Stop:
         os._exit(1)
 
 
+def hear_nothing() -> None:
+    """In a thread: leaves the signals to the main one, which waits, and which only they wake."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+
 def _output_of(pid: int) -> int | None:
     """Where a process writes its standard output, opened for this process, too."""
     try:
