@@ -7,6 +7,7 @@ from lab.extensions import rds_rules as rules
 from lab.extensions import rds_shared as rds
 from lab.extensions.rds_clusters import members
 from lab.extensions.rds_parameters import check_group
+from lab.extensions.rds_postgresql import server_of
 from lab.registry import handler
 
 OF_THE_CLUSTER = ("MasterUsername", "MasterUserPassword", "AllocatedStorage", "VpcSecurityGroupIds",
@@ -118,7 +119,7 @@ def build(call, name, cluster, zone, group):
     parameters = (asked.get("DBParameterGroupName")
                   or f"default.{rds.family(cluster['EngineVersion'])}").lower()
     host = f"{name}.{kit.hex_id(12)}.{call.region}.rds.amazonaws.com"
-    if cluster.get("_server"):
+    if server_of(call, cluster):
         host = cluster["Endpoint"]
     return {
         "DBInstanceIdentifier": name, "DBInstanceArn": call.arn("rds", f"db:{name}"),

@@ -20,7 +20,7 @@ def begin(call, cluster):
             (cluster["MasterUsername"], password_of(call, cluster)))
     except DatabaseError as error:
         raise Refusal("InvalidVPCNetworkStateFault", str(error)) from error
-    cluster.update(Endpoint=server.address, ReaderEndpoint=server.address, _server=True)
+    cluster.update(Endpoint=server.address, ReaderEndpoint=server.address)
 
 
 def password_of(call, cluster):
