@@ -66,15 +66,19 @@ class Story:
         return [PLAYBOOK, "-i", "inventories/platform", "-i", "inventories/lab",
                 f"playbooks/{playbook}.yml", "--limit", self.stack, *options]
 
+    def run(self, command, **more):
+        """Runs a user's command, with the address that `make lab` would have noted for it."""
+        return subprocess.run([*command, "-e", f"aws_endpoint_url={self.endpoint}"], cwd=ROOT,
+                              check=False, **more)
+
     def play(self, title, playbook, *options, expect=0):
         """Runs a playbook as a user would; a return code that is not the expected one ends it."""
-        command = self.command(playbook)
-        self.say(f"{title}: {' '.join(['ansible-playbook', *command[1:], *options])}")
+        command = self.command(playbook, *options)
+        self.say(f"{title}: {' '.join(['ansible-playbook', *command[1:]])}")
         control(self.endpoint, "calls", "DELETE")
         begun = time.monotonic()
-        done = subprocess.run(
-            [*command, *options, "-e", f"aws_endpoint_url={self.endpoint}"], cwd=ROOT, check=False,
-            env={**os.environ, **({"ANSIBLE_FORCE_COLOR": "1"} if sys.stdout.isatty() else {})})
+        colour = {"ANSIBLE_FORCE_COLOR": "1"} if sys.stdout.isatty() else {}
+        done = self.run(command, env={**os.environ, **colour})
         calls = control(self.endpoint, "calls")
         self.rows.append((title, time.monotonic() - begun, calls["reads"], calls["writes"]))
         if done.returncode != expect:
@@ -84,10 +88,8 @@ class Story:
     def remove(self):
         """Names what holds data, without which nothing is removed, where there is any."""
         confirmed = ("-e", f"confirm_destroy={self.stack}")
-        tried = subprocess.run(
-            [*self.command("destroy", "--check", *confirmed),
-             "-e", f"aws_endpoint_url={self.endpoint}"], cwd=ROOT, check=False,
-            capture_output=True, text=True).stdout
+        tried = self.run(self.command("destroy", "--check", *confirmed), capture_output=True,
+                         text=True).stdout
         keys = sorted(set(re.findall(r"allow_data_loss: \[([^\]]+)\]", tried)))
         named = ("-e", json.dumps({"stack_allow_data_loss": keys})) if keys else ()
         if keys:

@@ -40,6 +40,7 @@ class Step:
     failed: int = 0
     skipped: int = 0
     seconds: float = 0.0
+    failures: list = dataclasses.field(default_factory=list)  # names of the tests that failed
 
 
 def pytest(name, venv, *arguments, **more):
@@ -124,6 +125,9 @@ def count(step, status, junit):
             step.failed += failures + errors
             step.skipped += skipped
             step.passed += max(0, tests - failures - errors - skipped)
+            step.failures += [f"{case.get('classname')}::{case.get('name')}"
+                              for case in suite.iter("testcase")
+                              if {"failure", "error"} & {part.tag for part in case}]
     elif status == 0:
         step.passed = 1
     elif step.optional:
@@ -198,9 +202,11 @@ def summarise(steps, venvs):
         print(f"{name:<34}{step.seconds:>8.1f}{step.passed:>8}{step.failed:>8}{step.skipped:>8}")
     passed, failed, skipped = (sum(getattr(step, key) for step in steps)
                                for key in ("passed", "failed", "skipped"))
+    names = [f"failed: {step.name}: {name}" for step in steps if step.failed
+             for name in step.failures or ["see its output"]]
     result = f"{passed} passed, {failed} failed, {skipped} skipped"
-    (RESULTS / "summary").write_text(result + "\n")
-    print(result, flush=True)
+    (RESULTS / "summary").write_text("\n".join([*names, result]) + "\n")
+    print(*names, result, sep="\n", flush=True)
     return 1 if failed else 0
 
 
