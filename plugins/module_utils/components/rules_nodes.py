@@ -13,8 +13,8 @@ from .findings import ERROR, WARNING, View, nearest, rule
 
 RULES: list = []
 # Pods of EKS's own: on each node aws-node, kube-proxy, ebs-csi-node, eks-pod-identity-agent; in
-# the cluster coredns and ebs-csi-controller, two each.
-PODS_PER_NODE, PODS_PER_CLUSTER = 4, 4
+# the cluster coredns (100m, 70Mi) and ebs-csi-controller (six containers of 10m, 40Mi), two each.
+PODS_PER_NODE, PER_CLUSTER = 4, dict(cpus=320, memory=620, pods=4)
 # Their requests on each node: aws-node 50m, kube-proxy 100m, ebs-csi-node 30m and 120Mi.
 NODE_MILLICORES, NODE_MEMORY = 180, 120
 UNITS = {"Ki": 1 / 1024, "Mi": 1, "Gi": 1024, "Ti": 1024 ** 2, "K": 1e3 / 2 ** 20,
@@ -182,12 +182,11 @@ def spot_single(see: View):
 
 @rule(RULES, "system-spot", WARNING, "use ON_DEMAND for one group without taints")
 def system_spot(see: View):
-    """A production cluster whose only groups are Spot"""
-    all_groups = groups(see)
-    if getattr(see.stack, "production", False) and all_groups and \
-            all(is_spot(group) for _path, _name, group, _zones in all_groups):
-        yield ("eks_nodegroups.nodegroups", "all groups are Spot; a shortage takes DNS and "
-               "controllers along")
+    """A production cluster whose only groups without taints are Spot"""
+    free = [group for _path, _name, group, _zones in groups(see) if not group.get("taints")]
+    if getattr(see.stack, "production", False) and free and all(map(is_spot, free)):
+        yield ("eks_nodegroups.nodegroups", "all groups for DNS and controllers are Spot, and one "
+               "shortage takes them along")
 
 
 @rule(RULES, "no-room-for-system", WARNING, "leave one group without taints, min_size 1 or more")
@@ -245,8 +244,8 @@ def capacity(see: View):
         if not pods or not room:
             continue
         wanted = needs(pods)
-        if not any(gpu(kind) for kind in types(group)):
-            wanted["pods"] += PODS_PER_CLUSTER
+        if not group.get("taints"):
+            wanted = {name: wanted[name] + PER_CLUSTER[name] for name in wanted}
         short = [f"{shown(n, wanted[n])} wanted, {shown(n, room[n] * most)} there"
                  for n in room if wanted[n] > room[n] * most]
         single = [n for n in ("cpus", "memory") for p in pods

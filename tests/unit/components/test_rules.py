@@ -114,8 +114,8 @@ def test_the_documents_system_nodes_do_not_hold_what_runs_there():
         instance_types=["t3.medium"], max_size=2)
     found = rules.findings(stack_of({}), options, {}, TODAY)
     assert [f.line("x") for f in found if f.id == "node-capacity"] == [
-        "x: eks_nodegroups.nodegroups.system: up to 2 x t3.medium: 4.8 vCPU wanted, 3.5 vCPU "
-        "there; 10.3 GiB wanted, 6.1 GiB there; 45 pods wanted, 26 pods there; use larger or more "
+        "x: eks_nodegroups.nodegroups.system: up to 2 x t3.medium: 5.2 vCPU wanted, 3.5 vCPU "
+        "there; 10.9 GiB wanted, 6.1 GiB there; 45 pods wanted, 26 pods there; use larger or more "
         "nodes [node-capacity]"]
 
 
