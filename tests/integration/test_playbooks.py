@@ -204,7 +204,7 @@ def _short():
 def test_stopped_by_control_c_names_the_rest(lab, inventory, short, number):
     """As a terminal does it: the signal goes to the group of ansible-playbook."""
     hosts, kept = inventory({"acme-dev": {}}), short
-    lab.control("settings", "PUT", {"time_scale": 0.2})  # 20 s for the NAT gateway
+    lab.control("settings", "PUT", {"time_scale": 0.1})  # 10 s for the NAT gateway
     with subprocess.Popen(lab.command("site", "-i", hosts), cwd=ROOT, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
                           env={**environment(), "TMPDIR": str(kept)}) as run:
