@@ -24,9 +24,9 @@ from .engine.wait import Clock
 from .options import Module
 from .secret_values import filled
 from .session import OPTIONS, Session, carry_out
-from .types.applyset import ID, Parent
+from .types.applyset import ID, PART_OF, Parent
 from .types.compare import contested, masked_given, shown, veil
-from .types.kubernetes import Kinds
+from .types.kubernetes import Kinds, group_kind
 
 # Those of amazon.aws: its own code brings boto3 along, which a kubeconfig does not need.
 AWS = dict(
@@ -166,8 +166,11 @@ class SetSession(Session):
             raise Refused(str(error).splitlines()) from None
 
     def _types(self, scan) -> list:
-        """The kinds that the set has had members of."""
+        """The kinds that the set has had members of; whose parent is gone may still have some."""
         found = [k for live in scan.of(Parent).items for k in live["kinds"]]
+        if not (self.present or scan.of(Parent).items or isinstance(self.api, Nowhere)):
+            found = [group_kind(kind.group, kind.kind) for kind in
+                     self.api.holding(labelSelector=f"{PART_OF}={self.owner}")]
         types = [self.kinds.of_group_kind(k) for k in found]
         types += [self.kinds.release] if "Secret" in found else []  # releases are kept in them
         return [cls for cls in types if cls]

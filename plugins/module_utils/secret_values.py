@@ -32,7 +32,7 @@ def filled(manifests: list, aws, check_mode: bool) -> list:
         if found is None and not check_mode:
             problems.append(f"{path}: Secrets Manager has no value of secret {given[NAME]}; "
                             "converge the stack, or put it in by hand")
-        return found or f"(after apply: {given[NAME]})"
+        return f"(after apply: {given[NAME]})" if found is None else found
 
     def one(path: str, manifest):
         if not isinstance(manifest, dict):

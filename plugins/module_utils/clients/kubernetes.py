@@ -265,6 +265,20 @@ class Cluster:
         found = self._served.get((group, kind), {})
         return found.get(version) if version else next(iter(found.values()), None)
 
+    def holding(self, **query) -> list[Served]:
+        """Kinds of which a listing finds something, of those that the caller may list."""
+        self.served("", "Namespace")
+
+        def found(kind: Served) -> bool:
+            try:
+                return bool(self.get(kind.path, limit=1, **query).get("items"))
+            except (errors.Denied, errors.NotFound):
+                return False
+
+        kinds = [next(iter(versions.values())) for versions in self._served.values()]
+        kinds = [kind for kind in kinds if {"list", "delete"} <= {*kind.verbs}]
+        return [kind for kind, there in zip(kinds, self.map(found, kinds)) if there]
+
 
 class Nowhere:
     """A cluster that is still to be made: it has nothing, and every kind may be there one day."""

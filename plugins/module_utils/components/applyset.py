@@ -8,7 +8,7 @@ import typing
 
 from ..engine.resource import KEY, OWNER, search
 from ..types.applyset import PART_OF, Parent
-from ..types.compare import hidden, labelled, veil
+from ..types.compare import encoded, hidden, labelled, veil
 from ..types.kubernetes import Kinds, group_kind, group_version, place
 from .references import (
     BINDINGS, CALLS, CRD, DEPENDS_ON, GRANTED, IN_PODS, NAMED, RULES,
@@ -40,7 +40,7 @@ def build(manifests, parent: Parent, kinds: Kinds, releases=(),
             problems.append(str(error))
     charts = [_release(given, parent, kinds) for given in releases]
     members = [*resources, *charts]
-    problems += _twice(members)
+    problems += _twice(members) + _versions(resources)
     problems += [f"releases[{i}]: version is missing; pin the one of {r['chart']} that is meant"
                  for i, r in enumerate(releases) if not r["version"]]
     graph = Graph(resources, charts)
@@ -103,7 +103,7 @@ def _resource(path: str, manifest: dict, parent: Parent, kinds: Kinds, scopes: d
     elif scoped is False and meta.get("namespace"):
         raise ValueError(f"{path}: {manifest['kind']} {meta['name']} is in no namespace; take "
                          f"metadata.namespace {meta['namespace']} away")
-    manifest = hidden(labelled({**manifest, "metadata": meta}, PART_OF, parent.id))
+    manifest = hidden(labelled(encoded({**manifest, "metadata": meta}), PART_OF, parent.id))
     key = cls.key_of(meta)
     return cls(key=key, place=place(meta), manifest=manifest, tags={OWNER: parent.id, KEY: key})
 
@@ -124,6 +124,15 @@ def _twice(members) -> list[str]:
             found.append(f"{resource.key}: it is in the set twice")
         seen.add(resource.key)
     return found
+
+
+def _versions(resources) -> list[str]:
+    """The server keeps an object in one version and tells it in all: a set speaks of one."""
+    found = {}
+    for resource in resources:
+        found.setdefault(resource.group_kind, set()).add(resource.api_version)
+    return [f"{kind} is in the set as {' and as '.join(sorted(versions))}; write one apiVersion"
+            for kind, versions in found.items() if len(versions) > 1]
 
 
 class Graph:

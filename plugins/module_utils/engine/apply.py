@@ -82,9 +82,8 @@ class Steps:
     def mark(self, change: Change):
         """Tags what is to be replaced, so that a later run can tell it from its heir."""
         marked = replace(change.resource, tags={REPLACED: "true"})
-        tag = partial(marked.updaters["tags"], marked, self.api, change.live)
         with suppress(NotFound):  # something that cannot stand beside its heir took it along
-            yield from self.attempt(tag)
+            yield from self.attempt(partial(marked.updaters["tags"], marked, self.api, change.live))
 
     def create(self, wanted, old):
         """Creates, looking before every repetition: a lost answer must not make a second one."""
@@ -120,6 +119,7 @@ class Steps:
 
     def converge(self, wanted, live):
         """One group of fields after another until nothing differs."""
+        groups = iter(wanted.attrs)  # there are no more of them than fields
         while changed := diff(wanted, live):  # the tags may hold one more: it is not replaced
             tags = changed.get("tags", ({}, wanted.tags))[1]
             (name, (have, want)), *_others = changed.items()
@@ -128,7 +128,7 @@ class Steps:
             update = partial(wanted.updaters[name], replace(wanted, tags=tags))
             look = partial(self.reach, "ready", wanted, live, changed)
             yield from self.attempt(partial(update, self.api, live), 1, wanted.key, look)
-            live = yield from look()
+            live = next(groups, None) and (yield from look())
             if not live:
                 raise Failure(f"{', '.join(changed)} did not take the wanted value")
         return live

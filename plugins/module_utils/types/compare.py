@@ -62,6 +62,20 @@ def secret(manifest: dict) -> bool:
     return manifest.get("kind") == "Secret" and manifest.get("apiVersion") == "v1"
 
 
+def encoded(manifest: dict) -> dict:
+    """A Secret with all of its values in `data`, which alone the server keeps and tells owners of.
+
+    https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/secret-v1/
+    """
+    given = manifest.get("stringData")
+    if not (secret(manifest) and isinstance(given, dict)
+            and all(isinstance(value, str) for value in given.values())):
+        return manifest
+    data = {k: base64.b64encode(v.encode()).decode() for k, v in given.items()}
+    rest = {k: v for k, v in manifest.items() if k != "stringData"}
+    return {**rest, "data": {**(manifest.get("data") or {}), **data}}
+
+
 def hidden(manifest: dict) -> dict:
     """The manifest, with the values of a Secret hidden."""
     if not secret(manifest):
@@ -134,7 +148,10 @@ def fingerprint(item) -> str:
 
 
 def flat(value, path: str = "") -> dict:
-    """Path -> value of everything in a structure: spec.template.spec.containers[api].image."""
+    """Path -> value of everything in a structure: spec.template.spec.containers[api].image.
+
+    The order of a list's names is a value too: spec.template.spec.initContainers[].
+    """
     if isinstance(value, dict) and value:
         named = {k: f"{path}.{k}" if "." not in k and "/" not in k else f"{path}[{k}]"
                  for k in value}
@@ -144,6 +161,7 @@ def flat(value, path: str = "") -> dict:
         unique = all(isinstance(n, str) for n in names) and len(set(names)) == len(names)
         pairs = [(f"{path}[{n if unique else i}]", v)
                  for i, (n, v) in enumerate(zip(names, value))]
+        pairs += [(f"{path}[]", ", ".join(names))] if unique and len(names) > 1 else []
     else:
         return {path: value}
     return {p: v for where, inner in pairs for p, v in flat(inner, where).items()}
@@ -154,7 +172,9 @@ def differing(before: dict, after: dict, veiled: bool = False) -> dict:
     found = {}
     for path in {**before, **after}:
         pair = [side.get(path, NONE) for side in (before, after)]
-        if pair[0] != pair[1]:
+        # The order of a list's names tells something only where all of them are the same.
+        told = not path.endswith("[]") or len({*map(str, map(sorted, pair))}) == 1
+        if pair[0] != pair[1] and told:
             if veiled and path.split(".")[0].split("[")[0] in VEILED:
                 pair = [NONE if pair[0] == NONE else SECRET,
                         NONE if pair[1] == NONE else OTHER_SECRET]
@@ -244,10 +264,11 @@ def settled(manifest: dict, item: dict | None) -> dict:
     ours = [e.get("fieldsV1") for e in item["metadata"].get("managedFields") or ()
             if e["manager"] == MANAGER and e["operation"] == "Apply"]
     for path in (name.strip().split(".") for name in names.split(",")):
+        path[0] = "data" if secret(manifest) and path[0] in VEILED else path[0]
         place = at(manifest, path[:-1])
         if isinstance(place, dict) and place.pop(path[-1], None) is not None and any(
                 at(fields, [f"f:{part}" for part in path]) is not None for fields in ours):
-            place[path[-1]] = at(item, path)
+            place[path[-1]] = veil(at(item, path)) if secret(manifest) else at(item, path)
     return manifest
 
 

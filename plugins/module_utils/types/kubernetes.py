@@ -14,7 +14,7 @@ import functools
 
 from ..clients.kubernetes import CONFLICT, Cluster, Rejected
 from ..engine.errors import (
-    Busy, Denied, Failure, NotFound, Quota, ServiceFailure,
+    Busy, Denied, Exists, Failure, NotFound, Quota, ServiceFailure,
 )
 from ..engine.resource import (
     KEY, OWNER, Impact, Resource, attr, create_only, search, updates,
@@ -27,6 +27,8 @@ from .helm import HelmRelease
 from .kinds import TEMPLATE, facts
 from .reasons import explained
 
+# On the Endpoints that the controller of Services makes; they have no owner.
+COPIED = "endpoints.kubernetes.io/managed-by"
 VERDICTS = (Rejected, Denied, Busy, Quota)  # on one object, not on the connection
 
 
@@ -111,15 +113,21 @@ class Member(Resource):
 
     @classmethod
     def members(cls, api: Cluster, owner: str) -> list[dict]:
-        """What carries the label: one listing, or one per namespace for who may see no more."""
-        query = {"labelSelector": f"{PART_OF}={owner}"}
+        """What carries the label: one listing, or one per namespace for who may see no more.
+
+        Controllers copy the label to what they make of an object, such as the EndpointSlices of a
+        Service: that is theirs.
+        """
+        query = {"labelSelector": f"{PART_OF}={owner},!{COPIED}"}
         try:
-            return api.pages(cls.at(api), **query)
+            found = api.pages(cls.at(api), **query)
         except Denied:
             if not (cls.served.namespaced and cls.parent.namespaces):
                 raise
-            return [item for space in cls.parent.namespaces
-                    for item in api.pages(cls.at(api, {"namespace": space}), **query)]
+            found = [item for space in cls.parent.namespaces
+                     for item in api.pages(cls.at(api, {"namespace": space}), **query)]
+        return [item for item in found
+                if not search("metadata.ownerReferences[?controller]", item)]
 
     def complaint(self, api, live):
         """What it, its pods and the cluster's events say."""
@@ -165,6 +173,11 @@ class KubeObject(Member):
         return self.manifest["metadata"].get("namespace", "")
 
     @property
+    def keeps(self) -> bool:
+        """Whether it has fields that belong to others once it is there."""
+        return ONCE in (self.manifest["metadata"].get("annotations") or {})
+
+    @property
     def rolls(self) -> str:
         """The part whose change makes other pods."""
         return "spec.template" if self.group == "apps" and self.pods == TEMPLATE else ""
@@ -172,7 +185,7 @@ class KubeObject(Member):
     def predict(self, api: Cluster, item: dict | None) -> tuple:
         """(live object, what it would be after an apply, or why that is refused)."""
         where = self.at(api, self.manifest["metadata"])
-        if item is None and ONCE in (self.manifest["metadata"].get("annotations") or {}):
+        if item is None and self.keeps:
             item = self.look(api, where)  # what is there decides what would be applied
         try:
             made, after = self.dry_run(api, where, settled(self.manifest, item))
@@ -222,23 +235,26 @@ class KubeObject(Member):
         told.causes = getattr(failure, "causes", ())
         return told
 
-    def apply(self, api: Cluster, live: dict | None = None) -> dict:
+    def apply(self, api: Cluster, there: bool = False) -> dict:
         """One server-side apply."""
+        where = self.at(api, self.manifest["metadata"])
+        live = self.look(api, where) if there and self.keeps else None
         try:
-            return api.apply(self.at(api, self.manifest["metadata"]),
-                             settled(self.manifest, live), self.forced)[1]
+            return api.apply(where, settled(self.manifest, live), self.forced)[1]
         except ServiceFailure as failure:
             raise self.told(failure) from None
 
     def create(self, api):
         item = self.apply(api)
+        if item["metadata"].get("deletionTimestamp"):  # an older one, still on its way
+            raise Exists("Leaving", why(item))
         api.made.add(self.key)
         return self.shown(api, item)
 
     @updates("manifest", "template", "tags")
     def change(self, api, live):
         """Everything that differs, in one call."""
-        item = self.apply(api, live)
+        item = self.apply(api, there=True)
         api.predicted[self.key] = (fingerprint(item), item)
 
     def delete(self, api, live):

@@ -79,7 +79,7 @@ def trouble(pod: dict) -> str:
 def of_events(api: Cluster, item: dict, kind: str = "Warning") -> list[str]:
     """The last event of each reason about an object, the latest first."""
     meta = item["metadata"]
-    last = {e["reason"]: e["message"] for e in events(
+    last = {e.get("reason"): e.get("message", "") for e in events(
         api, meta.get("namespace", "default"), type=kind, **{"involvedObject.uid": meta["uid"]})}
     return [f"{reason}: {text.strip()}"[:LENGTH] for reason, text in reversed(last.items())]
 
@@ -106,8 +106,9 @@ def headlines(found: dict[str, dict], name: str) -> list[str]:
     """The last of each reason, as few as people read, those about objects of a name first."""
     last = {e.get("reason"): e for e in found.values()}
     rows = [(e["involvedObject"], e) for e in reversed(last.values())]
-    return [f"{about['kind'].lower()} {about['name']}: {e['reason']}: {e['message']}"[:LENGTH]
-            for about, e in sorted(rows, key=lambda row: name not in row[0]["name"])][:MOST]
+    rows.sort(key=lambda row: name not in row[0]["name"])
+    return [": ".join(filter(None, (f"{about['kind'].lower()} {about['name']}", e.get("reason"),
+                                    e.get("message"))))[:LENGTH] for about, e in rows[:MOST]]
 
 
 def written(selector: dict) -> str:

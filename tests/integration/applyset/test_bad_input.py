@@ -154,9 +154,9 @@ def test_a_field_that_somebody_else_takes_during_the_run(world, monkeypatch):
     assert actions(world.run([SPACE, SETTINGS]))
     theirs, update = edited(SETTINGS, "data.level", "theirs"), KubeObject.apply
 
-    def late(self, *args):
+    def late(self, *args, **more):
         world.edit(path, theirs)
-        return update(self, *args)
+        return update(self, *args, **more)
 
     monkeypatch.setattr(KubeObject, "apply", late)
     result = world.run([SPACE, edited(SETTINGS, "data.level", "debug")])
