@@ -42,7 +42,7 @@ class Client:
     """One connection, by the protocol's words (https://redis.io/docs/latest/develop/reference/
     protocol-spec/)."""
 
-    def __init__(self, port: int, authority: Path, password: str | None = PASSWORD,
+    def __init__(self, port: int, authority: Path, password: str | None,
                  timeout: float = 5):
         context = ssl.create_default_context(cafile=authority)
         plain = socket.create_connection(("localhost", port), timeout)
@@ -88,8 +88,16 @@ class Pod:
     def part(self) -> str:
         return "sentinel" if "sentinel" in self.name else "redis"
 
+    def replace(self) -> None:
+        """Another pod of this name: its volume stays, what was in memory does not."""
+        if self.process and self.process.poll() is None:
+            self.signal(signal.SIGKILL)
+        shutil.rmtree(self.folder / "run", ignore_errors=True)
+        (self.folder / "run").mkdir()
+        self.start()
+
     def start(self) -> None:
-        """As the StatefulSet does it."""
+        """The container, as the StatefulSet does it."""
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 ["sh", self.folder / "config" / "start.sh", self.part], stdin=subprocess.DEVNULL,
@@ -118,7 +126,7 @@ class Group:
 
     def __init__(self, folder: Path, **variables):
         programs()
-        self.folder = folder
+        self.folder, self.password = folder, PASSWORD
         self.authority, names = folder / "tls" / "ca.crt", []
         self.variables = dict(redis_sentinel_auth_secret="acme/redis",
                               redis_sentinel_down_after=DOWN_AFTER, **variables)
@@ -148,7 +156,8 @@ class Group:
                 "primary_port": first, f"{pod.part}_port": pod.port, "metrics_port": 9121,
                 OTHER[pod.part]: 0, "sentinel": "localhost", "data": str(pod.folder / "data"),
                 "config": str(pod.folder / "config"), "auth": str(self.folder / "auth"),
-                "tls": str(self.folder / "tls"), "told": str(pod.folder / "told")}}
+                "tls": str(self.folder / "tls"), "run": str(pod.folder / "run"),
+                "told": str(pod.folder / "told")}}
             for pod in self.pods.values()}
         for name, pod in self.pods.items():
             files = next(o["data"] for o in rendered("redis_sentinel", given[name])
@@ -161,7 +170,7 @@ class Group:
     def start(self) -> None:
         """All of them, until each knows of all others."""
         for pod in self.pods.values():
-            pod.start()
+            pod.replace()
         self.whole()
 
     def stop(self) -> None:
@@ -171,7 +180,7 @@ class Group:
                 pod.process.wait()
 
     def client(self, pod: Pod, **options) -> Client:
-        return Client(pod.port, self.authority, **options)
+        return Client(pod.port, self.authority, **{"password": self.password, **options})
 
     def ask(self, pod: Pod, *words):
         """One answer, on a connection of its own."""

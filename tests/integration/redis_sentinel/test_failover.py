@@ -116,14 +116,15 @@ def test_a_restart_of_everything(group):
     for pod in group.pods.values():
         pod.signal(signal.SIGKILL)
     # However slowly they start: nobody is taken for down meanwhile.
-    group.configure(redis_sentinel_memory=1000, redis_sentinel_config={"maxclients": 321},
-                    redis_sentinel_down_after=60_000)
+    group.configure(redis_sentinel_memory=1000, redis_sentinel_down_after=60_000,
+                    redis_sentinel_config={"maxclients": 321, "lazyfree-lazy-eviction": True})
     group.start()
     assert group.primary() == before
     assert {pod.name: group.ask(pod, "SENTINEL", "MYID") for pod in group.sentinels} == mine
     for pod in group.redis.values():
         assert group.ask(pod, "CONFIG", "GET", "maxmemory")[1] == str(750 * 2 ** 20)
         assert group.ask(pod, "CONFIG", "GET", "maxclients")[1] == "321"
+        assert group.ask(pod, "CONFIG", "GET", "lazyfree-lazy-eviction")[1] == "yes"
     assert writer.lost() == lost
     for pod in group.sentinels:
         assert group.view(pod)["down-after-milliseconds"] == "60000"
@@ -154,6 +155,31 @@ def test_another_certificate(group):
         assert not writer.lost()
     (tls / "ca.crt").write_text(made["ca.crt"][:made["ca.crt"].index("-----END") + 26])
     group.whole()  # everybody has it: the tests' client trusts no other
+
+
+def test_another_password(group):
+    """It counts when all pods are replaced; until then neither the probes nor a failover notice."""
+    secret, former = group.folder / "auth" / "password", group.password
+    secret.write_text("another-canary-4712")
+    try:
+        assert all(map(ready, group.pods.values()))
+        with Writer(group) as writer:
+            strike(group, writer, ("primary", "sentinel"), signal.SIGKILL)
+        assert all(map(ready, group.pods.values()))
+        before, lost = group.primary(), writer.lost()
+        group.password = "another-canary-4712"
+        group.start()
+        assert all(map(ready, group.pods.values()))
+        assert (group.primary(), writer.lost()) == (before, lost)
+        for pod in group.pods.values():
+            held = pod.folder / "run" / "password"
+            assert held.stat().st_mode & 0o777 == 0o600
+            with pytest.raises(Answer, match="WRONGPASS"):
+                group.client(pod, password=former)
+    finally:
+        secret.write_text(former)
+        group.password = former
+        group.start()
 
 
 def ready(pod) -> bool:
