@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-manage
 from __future__ import annotations
 
 import base64
+import functools
 import os
 import ssl
 
@@ -42,13 +43,14 @@ def eks_token(session, region: str, cluster: str) -> str:
 def from_eks(aws, description: dict) -> Connection:
     """The connection to a cluster that DescribeCluster has described."""
     name = description["name"]
-    token = Kept(lambda: eks_token(aws.session, aws.region, name), aws.clock)
+    sign = functools.partial(eks_token, aws.session, aws.region, name)
+    token = Kept(sign, aws.clock)
     return Connection(server=description["endpoint"], name=f"EKS cluster {name}",
                       context=_context(description["certificateAuthority"]["data"]),
                       headers=lambda: {"Authorization": f"Bearer {token()}"},
                       kubeconfig=lambda folder: (write_private(
                           os.path.join(folder, "kubeconfig"),
-                          config(description, {"token": token()})), ""))
+                          config(description, {"token": sign()})), ""))
 
 
 def _context(authority: str) -> ssl.SSLContext:
