@@ -11,7 +11,7 @@ import re
 from ansible.module_utils.basic import missing_required_lib
 from ansible.module_utils.common.parameters import env_fallback
 
-from .clients.helm import Helm
+from .clients.helm import Helm, described
 from .clients.kubeconfig import from_kubeconfig, yaml
 from .clients.kube_lease import LeaseObject
 from .clients.kubernetes import Cluster, Nowhere, urllib3
@@ -124,15 +124,6 @@ def reach(module, clock: Clock, aws) -> Cluster | Nowhere:
     return Nowhere(f"EKS cluster {name}", clock)
 
 
-def _own_version(chart: str) -> str | None:
-    """The version that a chart on this machine says it has."""
-    try:
-        with open(os.path.join(chart, "Chart.yaml"), encoding="utf-8") as file:
-            return yaml.safe_load(file)["version"]
-    except (OSError, KeyError, TypeError, yaml.YAMLError):
-        return None
-
-
 class SetSession(Session):
     """One run of the module for one set."""
 
@@ -151,7 +142,8 @@ class SetSession(Session):
         self.kinds = Kinds(self.api, self.parent, self.params["timeout"] or 0)
         if isinstance(self.api, Cluster):
             self.api.helm = Helm(self.api, self.params["helm_binary"])
-        releases = [{**r, "version": r["version"] or _own_version(r["chart"])} for r in releases]
+        releases = [{**r, "version": r["version"] or described(r["chart"]).get("version")}
+                    for r in releases]
         self.resources = [self.parent] if not self.present else \
             self._build(filled(objects, aws, module.check_mode), releases)
 

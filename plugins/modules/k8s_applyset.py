@@ -47,6 +47,8 @@ options:
     description:
       - Helm releases, installed and upgraded by the C(helm) program. A failed upgrade is rolled
         back. A release that a dead run has left pending or half removed is taken up again.
+      - One that somebody else has left so is waited for until that is older than
+        O(releases[].timeout), and than five minutes, for they may be at it.
       - What is there is read from Helm's own Secrets; where nothing differs C(helm) is not run.
     type: list
     elements: dict

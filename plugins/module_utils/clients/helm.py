@@ -3,17 +3,27 @@
 """The helm program, for what only it can do: https://helm.sh/docs/helm/."""
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import tempfile
 
-from ..engine.errors import Failure, ServiceFailure, Unreachable
+from ..engine.errors import Failure, ServiceFailure
 from .errors import WriteRefused
-from .kubeconfig import write_private
+from .kubeconfig import documents, write_private, yaml
 from .kubernetes import Cluster
 
-SPARE = 60  # seconds beyond helm's own limit, after which it is given up
+SPARE = 60  # seconds beyond helm's own limit, after which it is told to end, and to end then
+
+
+def described(chart: str) -> dict:
+    """What a chart on this machine says of itself; nothing of one that is elsewhere."""
+    try:
+        with open(os.path.join(chart, "Chart.yaml"), encoding="utf-8") as file:
+            return dict(documents(file)[0])
+    except (OSError, IndexError, TypeError, ValueError, yaml.YAMLError):
+        return {}
 
 
 class HelmFailed(ServiceFailure):
@@ -35,6 +45,11 @@ class Helm:
             self._major = int(re.match(r"v?(\d+)", said.strip())[1])
         return self._major
 
+    @property
+    def asking(self) -> list[str]:
+        """The words with which a template asks the cluster what it has; it changes nothing."""
+        return ["--dry-run=server", *(["--validate"] if self.major < 4 else [])]
+
     def call(self, words: list, seconds: float, values: dict | None = None,
              reads: bool = False) -> str:
         """What helm prints."""
@@ -53,17 +68,26 @@ class Helm:
     def _run(command: list, seconds: float) -> str:
         try:
             # pylint: disable-next=ansible-bad-function  # clients know no module of Ansible
-            done = subprocess.run(command, capture_output=True, text=True, timeout=seconds,
-                                  check=False, stdin=subprocess.DEVNULL)
+            program = subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         except FileNotFoundError:
             raise Failure(f"helm: there is no program {command[0]}; install Helm, or name it in "
                           "helm_binary") from None
-        except subprocess.TimeoutExpired:
-            raise Unreachable("Helm", f"no end after {seconds:.0f} s", command[1]) from None
-        if done.returncode:
-            lines = [line.strip() for line in done.stderr.splitlines() if line.strip()
+        with program:
+            try:
+                output, errors = program.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                program.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    program.communicate(timeout=SPARE)
+                raise HelmFailed("Helm", f"no end after {seconds:.0f} s, and was ended; see what "
+                                 "it has left with helm history", command[1]) from None
+            finally:
+                program.kill()
+        if program.returncode:
+            lines = [line.strip() for line in errors.splitlines() if line.strip()
                      and not re.match(r"(WARNING|level=|time=|[IWE]\d{4} )", line)]
             text = "; ".join(line.removeprefix("- ") for line in lines).replace(":; ", ": ")
-            text = text or done.stdout.strip() or f"ended with {done.returncode}"
+            text = text or output.strip() or f"ended with {program.returncode}"
             raise HelmFailed("Helm", text.removeprefix("Error: ")[-800:], command[1])
-        return done.stdout
+        return output

@@ -6,48 +6,49 @@ https://helm.sh/docs/topics/kubernetes_apis/, https://helm.sh/docs/helm/helm_upg
 """
 from __future__ import annotations
 
-import base64
-import gzip
-import json
 import re
 
+from ..clients.helm import HelmFailed, described
 from ..clients.kubeconfig import documents
 from ..clients.kubernetes import Cluster
 from ..engine.errors import Failure, NotFound, ServiceFailure
 from ..engine.resource import KEY, OWNER, Impact, Resource, attr, create_only, updates
 from .compare import (NONE, OTHER_SECRET, SECRET, VEILED, contested, differing, flat, secret,
                       sides, unveil, without)
+from .helm_records import (CURRENT, LABEL, LIMIT, decoded, died, labels, latest, recorded,
+                           revision)
 from .reasons import headlines, warned
 
-LABEL = "groundwork.aws/applyset"  # not the members' own: a release's Secrets are no members
-CURRENT = "owner=helm,status!=superseded"
 USUAL = 60.0  # seconds
+SHORT = 4  # letters; what is no longer than this and was no secret by name is in every text
 # What helm says of a field: (object, its kind, field manager, path).
 HELD = re.compile(r'applying object (\S+) [^:]*Kind=(\w+): Apply failed with 1 conflict: '
                   r'conflict with "([^"]*)"[^:]*: \.(\S+?)(?=[:;]|$|\s)')
 
 
-def decoded(item: dict) -> dict:
-    """A release out of its Secret."""
-    packed = base64.b64decode(base64.b64decode(item["data"]["release"]))
-    return json.loads(gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed)
-
-
-def latest(items) -> dict:
-    """namespace/name -> the Secret of the last revision of each release."""
-    found = {}
-    for item in sorted(items, key=lambda i: int(i["metadata"]["labels"]["version"])):
-        meta = item["metadata"]
-        found[f"{meta['namespace']}/{meta['labels']['name']}"] = item
-    return found
-
-
 def rendered(text: str) -> dict:
     """Kind/name -> flat object of all that a manifest holds; what a Secret holds is left out."""
-    objects = [m for m in documents(text) if m]
+    found = [m for m in documents(text) if m]
+    objects = [o for m in found for o in (m["items"] if isinstance(m.get("items"), list) else [m])]
     return {f"{m.get('kind')}/{(m.get('metadata') or {}).get('name')}.{path}":
-            SECRET if secret(m) and path.split(".")[0] in VEILED else value
+            SECRET if secret(m) and path.split(".")[0].split("[")[0] in VEILED else value
             for m in objects for path, value in flat(m).items()}
+
+
+def paths(values: dict | None) -> dict:
+    """Path -> value, also of nothing."""
+    return flat(unveil(values)) if values else {}
+
+
+def same_version(wanted: str, live: str) -> bool:
+    """Whether two versions are one: helm takes 1.0.0 for a chart that says v1.0.0."""
+    return wanted.removeprefix("v") == live.removeprefix("v")
+
+
+def same_chart(wanted: str, live: str) -> bool:
+    """Whether a chart has this name; that of an archive elsewhere is not known before helm runs."""
+    name = described(wanted).get("name") or wanted.split("@")[0].rstrip("/").split("/")[-1]
+    return name == live or name.endswith(".tgz")
 
 
 def merged(one: dict, other: dict) -> dict:
@@ -61,7 +62,7 @@ class Found(Resource):
     """A release as Helm's own Secrets have it."""
 
     place: str = create_only("place")
-    version: str = attr("version", impact=Impact.ROLLING)
+    version: str = attr("version", impact=Impact.ROLLING, same=same_version)
     values: dict = attr("values.live", impact=Impact.ROLLING,
                         want=lambda _wanted, live: live["values"]["stored"])
     objects: tuple = attr("objects.live", impact=Impact.ROLLING, default=(),
@@ -124,7 +125,7 @@ class Found(Resource):
 class HelmRelease(Found):
     """A chart at a pinned version with its values, installed under a name."""
 
-    chart: str = attr()
+    chart: str = attr("chart", impact=Impact.ROLLING, same=same_chart)
     repo: str = attr()
     secret_values: dict = attr()  # hidden, see compare.veil
     timeout: int = attr()
@@ -132,13 +133,11 @@ class HelmRelease(Found):
 
     def seen(self, api: Cluster, item: dict | None) -> dict | None:
         """The release with what an upgrade would change; None when it is not there."""
-        given = flat(self.given()) if self.given() else {}
-        have = flat(item["config"]) if item and item["config"] else {}
-        veiled = flat(unveil(self.secret_values or {}))
-        found = {p: (old if old == NONE else SECRET, OTHER_SECRET) if p in veiled else (old, new)
-                 for p, (old, new) in differing(have, given).items()}
-        same = item and not found and self.version in (None, item["version"]) \
-            and item["status"] == self.status
+        have = paths(item["config"]) if item else {}
+        found = self.covered(differing(have, paths(self.given())))
+        same = item and not found and item["status"] == self.status \
+            and same_chart(self.chart, item["chart"]) \
+            and (self.version is None or same_version(self.version, item["version"]))
         if not self.parent.compared or same:
             return item and {**item, "values": sides({})}
         mark = str(item["revision"]) if item else ""
@@ -147,6 +146,12 @@ class HelmRelease(Found):
         after = api.predicted[self.key][1]
         return item and {**item, "values": sides(found), "objects": after}
 
+    def covered(self, found: dict) -> dict:
+        """What differs of the values, without those that were or are not to be seen."""
+        plain, veiled = paths(self.values), paths(self.secret_values)
+        return {p: (SECRET if old != NONE and (p in veiled or p not in plain) else old,
+                    OTHER_SECRET if p in veiled else new) for p, (old, new) in found.items()}
+
     def given(self) -> dict:
         """The values, those that nobody may see too."""
         return merged(self.values or {}, unveil(self.secret_values or {}))
@@ -154,13 +159,31 @@ class HelmRelease(Found):
     def predict(self, api: Cluster, item: dict | None):
         """What of the rendered objects differs, or why helm refuses it; it writes nothing."""
         try:
-            text = api.helm.call(["template", self.name, *self.source()], USUAL,
-                                 self.given(), reads=True)
+            text = self.rendering(api, bool(item))
         except Failure as failure:
             return self.told(failure)
-        return sides({p: tuple(self.scrubbed(v) if isinstance(v, str) else v for v in pair)
+        if not item:
+            return sides({})
+        hidden = self.hidden(item["config"])
+        return sides({p: tuple(without(v, hidden) if isinstance(v, str) else
+                               SECRET if v in hidden else v for v in pair)
                       for p, pair in differing(rendered(item["manifest"]),
-                                               rendered(text)).items()}) if item else sides({})
+                                               rendered(text)).items()})
+
+    def rendering(self, api: Cluster, there: bool) -> str:
+        """What helm makes of the chart; of a release that is there, asked of the cluster.
+
+        A kind that the cluster does not know may come before the release does.
+        """
+        words = ["template", self.name, *self.source(), "--no-hooks"]
+        words += ["--is-upgrade"] if there else []
+        try:
+            return api.helm.call(words + (api.helm.asking if there else []), USUAL, self.given(),
+                                 reads=True)
+        except HelmFailed as failure:
+            if not (there and "no matches for kind" in failure.text):
+                raise
+        return api.helm.call(words, USUAL, self.given(), reads=True)
 
     def source(self) -> list[str]:
         """The words that say which chart, and where."""
@@ -168,9 +191,12 @@ class HelmRelease(Found):
                 *(["--version", self.version] if self.version else []),
                 *(["--repo", self.repo] if self.repo else [])]
 
-    def scrubbed(self, text: str) -> str:
-        """A text without the values that nobody may see."""
-        return without(text, flat(unveil(self.secret_values or {})).values())
+    def hidden(self, config: dict) -> list:
+        """The values that nobody may see: of today, and those before that may have been such."""
+        plain, veiled = paths(self.values), paths(self.secret_values)
+        before = [v for p, v in paths(config).items()
+                  if p in veiled or p not in plain and len(str(v)) > SHORT]
+        return [*veiled.values(), *before]
 
     def told(self, failure: Failure, *more: str) -> Failure:
         """The failure without them, with more that is known of it."""
@@ -180,7 +206,7 @@ class HelmRelease(Found):
         if held:
             text = contested(self.key, {f"{kind} {where} {path}": who
                                         for where, kind, who, path in held})
-        return type(failure)(failure.code, self.scrubbed("; ".join([text, *more])))
+        return type(failure)(failure.code, without("; ".join([text, *more]), self.hidden({})))
 
     @property
     def forced(self) -> bool:
@@ -188,30 +214,38 @@ class HelmRelease(Found):
         return self.key in self.parent.force_conflicts
 
     def create(self, api):
-        """Installs or upgrades; a failure takes everything back to where it was."""
+        return self.install(api, 1)
+
+    def install(self, api: Cluster, number: int) -> dict:
+        """Installs or upgrades; a failure takes everything back to where it was.
+
+        `number`: of the revision that this makes.
+        """
         undo = ["--rollback-on-failure"] if api.helm.major > 3 else ["--atomic"]
         # Helm 4 applies by the server, and leaves a field that belongs to somebody else alone.
         undo += ["--force-conflicts"] if api.helm.major > 3 and self.forced else []
-        limit, before = self.timeout or 300, warned(api, self.namespace)
+        limit, before = self.timeout or LIMIT, warned(api, self.namespace)
         try:
             api.helm.call(["upgrade", "--install", self.name, *self.source(), "--wait", *undo,
                            "--timeout", f"{limit}s", "--reset-values",
-                           "--labels", f"{LABEL}={self.parent.id}"], limit, self.given())
+                           "--labels", labels(self.parent.id, number)],
+                          2 * limit, self.given())  # as long again for the way back
         except Failure as failure:  # what it was about has been taken back
             more = headlines(warned(api, self.namespace, before), self.name)
             raise self.told(failure, *more) from None
-        listed = api.pages(f"/api/v1/namespaces/{self.namespace}/secrets",
-                           labelSelector=f"{CURRENT},name={self.name}")
-        return self.shown(self.place, latest(listed)[self.place])
+        return self.shown(self.place, recorded(api, self.place)[-1])
 
-    @updates("version", "values", "objects", "status", "tags")
-    def upgrade(self, api, live):
+    @updates("chart", "version", "values", "objects", "status", "tags")
+    def upgrade(self, api, _live):
         """One upgrade; the record of a run that died is taken away before, or helm refuses."""
-        if live["status"].startswith(("pending-", "uninstalling")):
-            meta = live["metadata"]
+        records = recorded(api, self.place)
+        dead = died(records, self.timeout or LIMIT)
+        if dead:
+            meta = dead["metadata"]
             api.delete(f"/api/v1/namespaces/{meta['namespace']}/secrets/{meta['name']}",
                        meta["uid"])
-        self.create(api)
+        number = revision(records[-1]) if records else 0
+        self.install(api, number if dead else number + 1)
 
     def delete(self, api, live):
         space, name = live["place"].split("/")

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import functools
+import time
 
 import pytest
+from ansible_collections.groundwork.aws.plugins.module_utils.types.helm_records import LIMIT
 from tests.integration.applyset.test_releases import SPACE, listed, release
 from tests.kube_gate import Gate
 from tests.kube_world import Killed, KubeWorld, Watched, manifests, plane
@@ -84,8 +86,10 @@ def crash(gate, repo, helm, direction: str, place: tuple) -> None:
         go()
     print(direction, place, gate.writes[-1])
     gate.begin()
+    begun = time.monotonic()
     ended = go()
     assert not ended["failed"], ended["msg"]
+    assert time.monotonic() - begun < LIMIT, "it has waited for the helm of a run that is dead"
     if direction != "removal":
         assert listed(helm, world) == [("web", "web-1.0.0", "deployed")]
         again = go()

@@ -3,18 +3,26 @@
 """Helm releases of a set: the laws, and what goes wrong with them."""
 from __future__ import annotations
 
+import base64
 import functools
+import gzip
 import json
 import re
 import subprocess
 
 import pytest
+from ansible_collections.groundwork.aws.plugins.module_utils.engine.errors import Busy
+from ansible_collections.groundwork.aws.plugins.module_utils.types import helm as helm_type
+from ansible_collections.groundwork.aws.plugins.module_utils.types.helm_records import (
+    BEGUN, decoded, died,
+)
 from tests.kube_world import KubeWorld, plane, text_of
 from tests.oci import Registry
 from tests.world import actions
 
 pytestmark = pytest.mark.kube
 CANARY = "s3cr3t-canary-4711"
+LONG_AGO = {"createdAt": "1700000000", "modifiedAt": "1700000000"}
 SPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "{ns}"}}
 
 
@@ -68,11 +76,11 @@ def test_a_life(helm, repo, world):
     assert CANARY not in "".join(map(text_of, (plan, made, again, changed, pruned)))
 
 
-def test_left_pending_by_a_run_that_died(helm, repo, world):
+@pytest.mark.parametrize("more", [{BEGUN: "2"}, LONG_AGO], ids=["ours", "old"])
+def test_left_pending_by_a_run_that_died(helm, repo, world, more):
+    """What our own run has left is repaired at once, what somebody else has, when it is old."""
     assert actions(world.run([SPACE], releases=[release(repo)]))
-    path = f"/api/v1/namespaces/{world.space}/secrets"
-    last = world.get(f"{path}/sh.helm.release.v1.web.v1")
-    pending(world, path, last)
+    pending(world, **more)
     assert listed(helm, world) == [("web", "web-1.0.0", "pending-upgrade")]
     repaired = world.run([SPACE], releases=[release(repo)])
     assert actions(repaired) == {world.named("{ns}/release/{ns}:web"): "update"}
@@ -83,21 +91,46 @@ def test_left_pending_by_a_run_that_died(helm, repo, world):
     assert world.left() == []
 
 
-def pending(world, path: str, last: dict, revision: int = 2,
-            status: str = "pending-upgrade") -> None:
+def test_somebody_is_at_it(helm, repo, world, monkeypatch):
+    """An upgrade of somebody else that runs is waited for; its record is not taken away."""
+    assert actions(world.run([SPACE], releases=[release(repo)]))
+    path = pending(world)
+    asked = []
+
+    def looked(records, limit):
+        if asked:  # by now it has ended
+            world.api.call("DELETE", path)
+            return died(records[:-1], limit)
+        try:
+            return died(records, limit)
+        except Busy as busy:
+            asked.append(str(busy))
+            raise
+
+    monkeypatch.setattr(helm_type, "died", looked)
+    result = world.run([SPACE], releases=[release(repo, values={"replicas": 2})])
+    assert re.match(r"Helm release web is being changed by somebody since \S+Z \(pending-upgrade"
+                    r"\); wait for the end of that, or for 300 s from then", asked[0])
+    assert not result["failed"], result["msg"]
+    assert not [w for w in world.writes() if "/secrets/" in w]
+    assert listed(helm, world) == [("web", "web-1.0.0", "deployed")]
+
+
+def pending(world, revision: int = 2, status: str = "pending-upgrade", **more) -> str:
     """The record that a killed upgrade leaves, or a killed removal in the place of the last."""
-    import base64
-    import gzip
-    data = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(last["data"]["release"]))))
+    path = f"/api/v1/namespaces/{world.space}/secrets"
+    last = world.get(f"{path}/sh.helm.release.v1.web.v1")
+    data = decoded(last)
     data["version"], data["info"]["status"] = revision, status
     packed = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(data).encode())))
-    labels = {**last["metadata"]["labels"], "version": str(revision), "status": status}
+    labels = {**last["metadata"]["labels"], "version": str(revision), "status": status, **more}
     if revision == 1:
         world.api.call("DELETE", f"{path}/sh.helm.release.v1.web.v1")
     world.api.call("POST", path, {
         "apiVersion": "v1", "kind": "Secret", "type": last["type"],
         "data": {"release": packed.decode()},
         "metadata": {"name": f"sh.helm.release.v1.web.v{revision}", "labels": labels}})
+    return f"{path}/sh.helm.release.v1.web.v{revision}"
 
 
 @pytest.mark.parametrize(("change", "says"), [
@@ -181,8 +214,7 @@ def test_left_half_way_by_somebody(helm, repo, world, words, status):
                                *words, *where], capture_output=True, check=False)
         assert done.returncode
     else:
-        path = f"/api/v1/namespaces/{world.space}/secrets"
-        pending(world, path, world.get(f"{path}/sh.helm.release.v1.web.v1"), 1, status)
+        pending(world, 1, status, **LONG_AGO)
     assert listed(helm, world) == [("web", "web-1.0.0", status)]
     repaired = world.run([SPACE], releases=[release(repo)])
     assert not repaired["failed"], repaired["msg"]
