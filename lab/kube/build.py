@@ -55,6 +55,8 @@ def built(*names):
     for name, path in paths.items():
         if not path.exists() and not take(place(name, shared()), path):
             return None
+        for link in PROGRAMS[name].get("names", [name]):
+            point(HOME / "bin" / link, path)
     return paths
 
 
@@ -81,15 +83,13 @@ def build(*names, tell=print):
             command = go(tell)
             for name in missing:
                 compile_one(name, command, tell)
-        found = built(*names)
-        for name, path in found.items():
-            for link in PROGRAMS[name].get("names", [name]):
-                point(HOME / "bin" / link, path)
-    return found
+        return built(*names)
 
 
 def point(link, path):
     """A link by the usual name: kubectl, helm, ..."""
+    if link.is_symlink() and link.readlink() == path:
+        return
     link.parent.mkdir(exist_ok=True)
     part = link.with_name(f".{link.name}.{os.getpid()}")
     part.symlink_to(path)

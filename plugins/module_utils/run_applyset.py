@@ -17,7 +17,7 @@ from .clients.kube_lease import LeaseObject
 from .clients.kubernetes import Cluster, Nowhere, urllib3
 from .clients.lease import Held, Lease
 from .components.applyset import RELEASE, build, link
-from .engine.errors import Failure, NotFound, Refused
+from .engine.errors import Denied, Failure, NotFound, Refused
 from .engine.plan import Policy, destroy, plan
 from .engine.resource import jmespath
 from .engine.wait import Clock
@@ -26,6 +26,7 @@ from .secret_values import filled
 from .session import OPTIONS, Session, carry_out
 from .types.applyset import ID, PART_OF, Parent
 from .types.compare import contested, masked_given, shown, veil
+from .types.helm import HelmRelease
 from .types.kubernetes import Kinds, group_kind
 
 # Those of amazon.aws: its own code brings boto3 along, which a kubeconfig does not need.
@@ -66,6 +67,9 @@ SPEC = dict(
     **AWS,
 )
 HOME = "~/.kube/config"
+# Of a ConfigMap, and with groundwork- before it of a Lease:
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names
+NAME, LENGTH = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"), 242
 
 
 def applyset_module() -> None:
@@ -132,6 +136,9 @@ class SetSession(Session):
         aws = functools.cache(lambda: account(module, clock))
         self.api = reach(module, clock, aws)
         name = self.params["name"]
+        if not NAME.fullmatch(name) or len(name) > LENGTH:
+            raise Refused([f"name {name!r}: a set's name is at most {LENGTH} small letters, "
+                           "digits, - and ."])
         self.parent = Parent(key=f"{name}/parent/{name}", name=name,
                              namespace=self.params["namespace"])
         self.parent.force_conflicts = tuple(self.params["force_conflicts"])
@@ -227,6 +234,9 @@ class SetSession(Session):
         here = {r.place for r in members if r.group_kind == "Namespace"}
         spaces = {r.namespace for r in members
                   if isinstance(self.api.predicted.get(r.key, ("", None))[1], NotFound)}
+        spaces |= {space for space in {r.namespace for r in members
+                                       if isinstance(r, HelmRelease)} - here
+                   if not self._there(space)}
         unknown = {(r.kind, r.api_version) for r in members if not (r.served or r.awaited)}
         if not self.scan().of(Parent).items and not self._there(self.parent.namespace):
             spaces.add(self.parent.namespace)
@@ -240,6 +250,8 @@ class SetSession(Session):
     def _there(self, namespace: str) -> bool:
         try:
             return bool(self.api.get(f"/api/v1/namespaces/{namespace}"))
+        except Denied:  # nobody says that it is not
+            return True
         except NotFound:
             return False
 

@@ -44,6 +44,7 @@ KINDS = (
     (409, "", errors.Busy),
     (429, "DisruptionBudget", errors.Busy),
     (429, "", errors.Throttled),
+    (500, "request is too large", None),  # of etcd: https://etcd.io/docs/v3.5/dev-guide/limit/
     (500, "failed calling webhook", None),
     (500, "failed to create typed patch object", None),
     (500, "failed to convert new object", None),
@@ -82,8 +83,9 @@ class Served:
     def at(self, namespace: str = "", name: str = "") -> str:
         """The path of an object, or of all in a namespace."""
         head, tail = self.path.rsplit("/", 1)
-        where = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
-        return f"{head}{where}/{tail}" + (f"/{urllib.parse.quote(name)}" if name else "")
+        parts = [*(("namespaces", namespace) if self.namespaced and namespace else ()), tail,
+                 *((name,) if name else ())]
+        return "/".join((head, *(urllib.parse.quote(part, safe="") for part in parts)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,7 +205,13 @@ class Cluster:
         try:
             found = json.loads(answer.data) if answer.data else {}
         except ValueError:
-            found = {"message": answer.data.decode(errors="replace").strip()[:300]}
+            found = answer.data.decode(errors="replace").strip()
+        if not isinstance(found, dict):
+            if answer.status < 400:
+                raise errors.Ambiguous("NoObject", f"{self.connection.name} answers with something "
+                                       "that is no object of Kubernetes; is a proxy between?",
+                                       operation)
+            found = {"message": str(found)[:300]}
         if answer.status == 401:
             raise errors.Credentials("Unauthorized", f"{self.connection.name} refuses the "
                                      "credentials; log in again, or let an administrator give "

@@ -3,6 +3,7 @@
 """applyset: a list of manifests as one graph. What must be there before what is read from them."""
 from __future__ import annotations
 
+import contextlib
 import difflib
 import typing
 
@@ -10,6 +11,9 @@ from ..engine.resource import KEY, OWNER, search
 from ..types.applyset import PART_OF, Parent
 from ..types.compare import encoded, hidden, labelled, veil
 from ..types.kubernetes import Kinds, group_kind, group_version, place
+from .manifests import (
+    defined, flattened, releases_wrong, reserved, scopes, twice, versions,
+)
 from .references import (
     BINDINGS, CALLS, CRD, DEPENDS_ON, GRANTED, IN_PODS, NAMED, RULES,
 )
@@ -31,18 +35,17 @@ def build(manifests, parent: Parent, kinds: Kinds, releases=(),
           strict: bool = True) -> list:
     """The resources of a set, or ValueError with every problem, a line each."""
     objects, problems = flattened(manifests)
-    scopes = _scopes(objects)
+    known = scopes(objects)
     resources = []
     for path, manifest in objects:
         try:
-            resources.append(_resource(path, manifest, parent, kinds, scopes))
+            resources.append(_resource(path, manifest, parent, kinds, known))
         except ValueError as error:
             problems.append(str(error))
     charts = [_release(given, parent, kinds) for given in releases]
     members = [*resources, *charts]
-    problems += _twice(members) + _versions(resources)
-    problems += [f"releases[{i}]: version is missing; pin the one of {r['chart']} that is meant"
-                 for i, r in enumerate(releases) if not r["version"]]
+    problems += [*twice(members), *versions(resources), *reserved(resources, parent),
+                 *releases_wrong(releases)]
     graph = Graph(resources, charts)
     problems += graph.after({r.key: given["needs"] for r, given in zip(charts, releases)})
     problems += graph.problems if strict else []
@@ -55,51 +58,14 @@ def build(manifests, parent: Parent, kinds: Kinds, releases=(),
     return [parent, *members]
 
 
-def flattened(manifests) -> tuple[list, list]:
-    """(place in the option, manifest) of each object, lists taken apart, and the problems."""
-    found, problems = [], []
-    todo = [(f"objects[{i}]", m) for i, m in enumerate(manifests)]
-    while todo:
-        path, manifest = todo.pop(0)
-        if isinstance(manifest, dict) and str(manifest.get("kind", "")).endswith("List") \
-                and isinstance(manifest.get("items"), list):
-            todo[:0] = [(f"{path}.items[{i}]", m) for i, m in enumerate(manifest["items"])]
-            continue
-        wrong = _wrong(manifest)
-        problems += [f"{path}: {text}" for text in wrong]
-        found += [] if wrong else [(path, manifest)]
-    return found, problems
-
-
-def _wrong(manifest) -> list[str]:
-    """What a manifest lacks to be one."""
-    if not isinstance(manifest, dict):
-        return ["must be a dictionary"]
-    missing = [f"{n} is missing" for n in ("apiVersion", "kind")
-               if not isinstance(manifest.get(n), str) or not manifest[n]]
-    meta = manifest.get("metadata")
-    if not isinstance(meta, dict) or not isinstance(meta.get("name"), str) or not meta["name"]:
-        missing.append("metadata.name is missing" if not (meta or {}).get("generateName") else
-                       "metadata.generateName: an object of a set needs a name of its own")
-    return missing
-
-
-def _scopes(objects) -> dict:
-    """(group, kind) -> whether it is in namespaces, by the definitions of the set."""
-    specs = [m["spec"] for _path, m in objects
-             if group_kind(group_version(m["apiVersion"])[0], m["kind"]) == CRD and m.get("spec")]
-    return {(s.get("group"), (s.get("names") or {}).get("kind")): s.get("scope") == "Namespaced"
-            for s in specs}
-
-
-def _resource(path: str, manifest: dict, parent: Parent, kinds: Kinds, scopes: dict):
+def _resource(path: str, manifest: dict, parent: Parent, kinds: Kinds, known: dict):
     """One object without its edges."""
     group, version = group_version(manifest["apiVersion"])
     cls = kinds.of(group, version, manifest["kind"])
     meta = dict(manifest["metadata"])
-    scoped = cls.served.namespaced if cls.served else scopes.get((group, manifest["kind"]))
+    scoped = cls.served.namespaced if cls.served else known.get((group, manifest["kind"]))
     if scoped:
-        meta.setdefault("namespace", "default")
+        meta["namespace"] = meta.get("namespace") or "default"
     elif scoped is False and meta.get("namespace"):
         raise ValueError(f"{path}: {manifest['kind']} {meta['name']} is in no namespace; take "
                          f"metadata.namespace {meta['namespace']} away")
@@ -117,24 +83,6 @@ def _release(given: dict, parent: Parent, kinds: Kinds):
                secret_values=veil(given["secret_values"]) or None, **same)
 
 
-def _twice(members) -> list[str]:
-    seen, found = set(), []
-    for resource in members:
-        if resource.key in seen:
-            found.append(f"{resource.key}: it is in the set twice")
-        seen.add(resource.key)
-    return found
-
-
-def _versions(resources) -> list[str]:
-    """The server keeps an object in one version and tells it in all: a set speaks of one."""
-    found = {}
-    for resource in resources:
-        found.setdefault(resource.group_kind, set()).add(resource.api_version)
-    return [f"{kind} is in the set as {' and as '.join(sorted(versions))}; write one apiVersion"
-            for kind, versions in found.items() if len(versions) > 1]
-
-
 class Graph:
     """Which objects of a set must be there before which."""
 
@@ -142,17 +90,18 @@ class Graph:
         self.resources, self.releases, self.problems = resources, releases, []
         self.edges = {r.key: {} for r in [*resources, *releases]}  # key -> key -> resource
         self.index = {(r.group_kind, r.place): r for r in resources}
-        self.defined = {(m["spec"]["group"], m["spec"]["names"]["kind"]): r for r in resources
-                        if r.group_kind == CRD for m in [r.manifest]}
+        self.defined = {defined(r.manifest): r for r in resources if r.group_kind == CRD}
         for resource in resources:
-            self._of(resource)
+            with contextlib.suppress(AttributeError, TypeError):  # malformed, the server says how
+                self._of(resource)
         for release in releases:
             self.add(release, self.index.get(("Namespace", release.namespace)))
             for (kind, where), resource in self.index.items():
                 if kind in GRANTED and where.split("/")[0] in (release.namespace, where):
                     self.add(release, resource)
         for resource in resources:
-            self._guards(resource)
+            with contextlib.suppress(AttributeError, TypeError):
+                self._guards(resource)
 
     def add(self, resource, other) -> None:
         """One edge, if there is something to depend on."""

@@ -58,8 +58,8 @@ def unveil(value):
 
 
 def secret(manifest: dict) -> bool:
-    """Whether an object is a Secret."""
-    return manifest.get("kind") == "Secret" and manifest.get("apiVersion") == "v1"
+    """Whether an object is a Secret, or was meant to be one."""
+    return str(manifest.get("kind")).lower() in ("secret", "secrets")
 
 
 def encoded(manifest: dict) -> dict:
@@ -68,7 +68,7 @@ def encoded(manifest: dict) -> dict:
     https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/secret-v1/
     """
     given = manifest.get("stringData")
-    if not (secret(manifest) and isinstance(given, dict)
+    if not (secret(manifest) and manifest["apiVersion"] == "v1" and isinstance(given, dict)
             and all(isinstance(value, str) for value in given.values())):
         return manifest
     data = {k: base64.b64encode(v.encode()).decode() for k, v in given.items()}
@@ -80,7 +80,15 @@ def hidden(manifest: dict) -> dict:
     """The manifest, with the values of a Secret hidden."""
     if not secret(manifest):
         return manifest
-    return {**manifest, **{part: veil(manifest[part]) for part in VEILED if part in manifest}}
+    return {**manifest, "metadata": unnoted(manifest.get("metadata")),
+            **{part: veil(manifest[part]) for part in VEILED if part in manifest}}
+
+
+def unnoted(meta):
+    """The metadata without the copy of the whole object that kubectl leaves in it."""
+    if not (isinstance(meta, dict) and isinstance(meta.get("annotations"), dict)):
+        return meta
+    return {**meta, "annotations": {k: v for k, v in meta["annotations"].items() if k != LAST}}
 
 
 def masked_given(manifest):
@@ -105,9 +113,7 @@ def masked(item: dict) -> dict:
     """A live object without what nobody may see."""
     if not secret(item):
         return item
-    meta = dict(item["metadata"])
-    notes = {k: v for k, v in (meta.pop("annotations", None) or {}).items() if k != LAST}
-    return {**item, "metadata": {**meta, "annotations": notes},
+    return {**item, "metadata": unnoted(item["metadata"]),
             **{part: dict.fromkeys(item[part], SECRET) for part in VEILED if item.get(part)}}
 
 

@@ -121,6 +121,8 @@ class Member(Resource):
         query = {"labelSelector": f"{PART_OF}={owner},!{COPIED}"}
         try:
             found = api.pages(cls.at(api), **query)
+        except NotFound:  # its definition is going, and nothing of it is there
+            return []
         except Denied:
             if not (cls.served.namespaced and cls.parent.namespaces):
                 raise

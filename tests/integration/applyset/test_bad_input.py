@@ -80,6 +80,19 @@ def edited(manifest: dict, path: str, value) -> dict:
     ([edited(SETTINGS, "metadata.annotations",
              {"config.kubernetes.io/depends-on": "/namespaces/{ns}/ConfigMap/setings2"})],
      ["which is not in the set; did you mean ConfigMap {ns}/settings?"]),
+    ([{**SETTINGS, "metadata": "settings"}, edited(SETTINGS, "metadata.labels", ["x"]),
+      edited(SETTINGS, "metadata.annotations", {"a": 5, "b": "c"}),
+      edited(SETTINGS, "metadata.name", "x/scale"), edited(SETTINGS, "metadata.namespace", 5)],
+     ["objects[0]: metadata must be a dictionary",
+      "objects[1]: metadata.labels must be a dictionary",
+      "objects[2]: metadata.annotations.a must be a string",
+      "objects[3]: metadata.name 'x/scale' is no name",
+      "objects[4]: metadata.namespace 5 is no name"]),
+    ([{**SETTINGS, "metadata": {"name": "{ns}"}},
+      {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+       "metadata": {"name": "groundwork-{ns}", "namespace": "default"}}],
+     ["{ns}/configmap/default:{ns}: this is where the set itself is kept",
+      "{ns}/lease/default:groundwork-{ns}: this is where the set itself is kept"]),
 ])
 def test_manifests(world, objects, says):
     refused(world, objects, *says)

@@ -69,6 +69,7 @@ def test_every_row_of_the_table_is_tried_both_ways():
     (429, {"details": {"causes": [{"reason": "DisruptionBudget"}]}}, errors.Busy),
     (500, {"reason": "InternalError", "message": "etcdserver: leader changed"}, errors.Ambiguous),
     (500, {"reason": "InternalError", "message": "failed calling webhook"}, Rejected),
+    (500, {"reason": "InternalError", "message": "etcdserver: request is too large"}, Rejected),
     (503, {"reason": "ServiceUnavailable"}, errors.Ambiguous),
 ])
 def test_failures(status, answer, kind):
