@@ -13,6 +13,7 @@ from ansible.template import Templar, trust_as_template
 
 ROLES = Path(__file__).parents[1] / "roles"
 CASES = Path(__file__).parent / "roles"
+APPLYSET = "groundwork.aws.k8s_applyset"
 # What every role finds in a stack.
 STACK = {"stack_product": "acme", "stack_environment": "test"}
 
@@ -31,7 +32,21 @@ def options(role: str) -> dict:
 
 
 def rendered(role: str, variables: dict) -> list[dict]:
-    """The manifests of a role with these variables, which must be as it documents them, but for
+    """The manifests of a role with these variables."""
+    text = (ROLES / role / "templates" / "objects.yml.j2").read_text()
+    manifests = templar(role, variables).template(trust_as_template(text))
+    return [m for m in yaml.safe_load_all(manifests) if m]
+
+
+def set_name(role: str, variables: dict) -> str:
+    """The set that the manifests are."""
+    tasks = yaml.safe_load((ROLES / role / "tasks" / "main.yml").read_text())
+    name, = [task[APPLYSET]["name"] for task in tasks if APPLYSET in task]
+    return templar(role, variables).template(trust_as_template(name))
+
+
+def templar(role: str, variables: dict) -> Templar:
+    """What a role makes of texts with these variables, which must be as it documents them, but for
     those that its own vars define."""
     loader, known = DataLoader(), dict(STACK)
     for folder in ("defaults", "vars"):
@@ -43,6 +58,4 @@ def rendered(role: str, variables: dict) -> list[dict]:
          if name.startswith(f"{role}_") and name not in own})
     assert not wanted.error_messages, wanted.error_messages
     loader.set_basedir(str(ROLES / role / "templates"))  # for what a template includes
-    text = (ROLES / role / "templates" / "objects.yml.j2").read_text()
-    templar = Templar(loader, {**known, **variables})
-    return [m for m in yaml.safe_load_all(templar.template(trust_as_template(text))) if m]
+    return Templar(loader, {**known, **variables})

@@ -136,6 +136,19 @@ def test_drift_and_plan_file(lab, inventory, tmp_path):
     assert lab.run("drift", "-i", hosts).returncode == 0
 
 
+def test_what_is_left_over_is_drift(lab, inventory):
+    hosts = inventory({"acme-dev": {"log_groups": {"groups": {"kept": {}, "gone": {}}}}})
+    assert lab.run("site", "-i", hosts).returncode == 0
+    hosts = inventory({"acme-dev": {"log_groups": {"groups": {"kept": {}}}}})
+    for playbook, code, *options in (
+            ("drift", 2), ("site", 0), ("drift", 2), ("site", 0, "-e", "stack_prune=true"),
+            ("drift", 0)):
+        done = lab.run(playbook, "-i", hosts, *options)
+        assert done.returncode == code, done.stdout + done.stderr
+        drifted = "acme-dev has drifted: log_groups/log_group/gone (left over)"
+        assert (drifted in " ".join(done.stdout.split())) == bool(code)
+
+
 def test_roles_of_the_cluster(lab, inventory, tmp_path):
     """They are planned before there is a cluster, and left out where there is no way to one."""
     hosts = inventory({"acme-dev": {"eks_cluster": {"version": "1.35"}, "stack_roles": ["tenancy"],

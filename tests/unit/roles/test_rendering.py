@@ -8,7 +8,7 @@ import re
 import jmespath
 import pytest
 from ansible.errors import AnsibleError
-from tests.rendering import cases, options, rendered
+from tests.rendering import cases, options, rendered, set_name
 
 ROLES = sorted({role for role, _name, _case in cases()})
 MADE = [pytest.param(role, case, id=f"{role}: {name}") for role, name, case in cases()
@@ -26,6 +26,7 @@ def test_objects(role, case):
     told = {name: {path: jmespath.search(path, found[name]) for path in paths}
             for name, paths in case["objects"].items()}
     assert told == case["objects"]
+    assert set_name(role, case["variables"]) == case.get("set", role.replace("_", "-"))
 
 
 def named(manifest: dict) -> str:
