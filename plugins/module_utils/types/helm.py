@@ -15,8 +15,8 @@ from ..engine.errors import Failure, NotFound, ServiceFailure
 from ..engine.resource import KEY, OWNER, Impact, Resource, attr, create_only, updates
 from .compare import (NONE, OTHER_SECRET, SECRET, VEILED, contested, differing, flat, secret,
                       sides, unveil, without)
-from .helm_records import (CURRENT, LABEL, LIMIT, decoded, died, labels, latest, recorded,
-                           revision)
+from .helm_records import (CURRENT, LABEL, LIMIT, decoded, died, labels, latest, mark_removal,
+                           recorded, revision)
 from .reasons import headlines, warned
 
 USUAL = 60.0  # seconds
@@ -120,6 +120,16 @@ class Found(Resource):
                 "version": release["chart"]["metadata"]["version"], "status": info["status"],
                 "config": release.get("config") or {}, "manifest": release["manifest"],
                 "why": info.get("description", "")}
+
+    def delete(self, api, live):
+        space, name = live["place"].split("/")
+        mark_removal(api, live["place"], live["metadata"]["name"])
+        try:
+            api.helm.call(["uninstall", name, "--namespace", space, "--wait"], 300)
+        except ServiceFailure as failure:
+            if "not found" in failure.text:
+                raise NotFound(failure.code, failure.text) from None
+            raise
 
 
 class HelmRelease(Found):
@@ -246,15 +256,6 @@ class HelmRelease(Found):
                        meta["uid"])
         number = revision(records[-1]) if records else 0
         self.install(api, number if dead else number + 1)
-
-    def delete(self, api, live):
-        space, name = live["place"].split("/")
-        try:
-            api.helm.call(["uninstall", name, "--namespace", space, "--wait"], 300)
-        except ServiceFailure as failure:
-            if "not found" in failure.text:
-                raise NotFound(failure.code, failure.text) from None
-            raise
 
 
 def stored(live: dict):

@@ -19,6 +19,7 @@ LABEL = "groundwork.aws/applyset"  # not the members' own: a release's Secrets a
 # Helm hands the labels of a revision on to the next one, so that only one whose own number is in
 # this label was begun by a run of ours.
 BEGUN = "groundwork.aws/revision"
+REMOVAL = "removal"  # in place of its number, where a run of ours has begun to take it away
 UNDER_WAY = ("pending-", "uninstalling")  # statuses, of one that died for ever
 LIMIT = 300  # seconds that helm gives itself where nobody says how many
 
@@ -52,6 +53,13 @@ def labels(owner: str, number: int) -> str:
     return f"{LABEL}={owner},{BEGUN}={number}"
 
 
+def mark_removal(api: Cluster, place: str, name: str) -> None:
+    """Notes on the last revision that it is a run of the set that takes it away."""
+    api.call("PATCH", f"/api/v1/namespaces/{place.split('/')[0]}/secrets/{name}",
+             {"metadata": {"labels": {BEGUN: REMOVAL}}},
+             headers={"Content-Type": "application/merge-patch+json"})
+
+
 def died(records: list[dict], limit: int) -> dict | None:
     """The last of them where helm has died over it; `Busy` where somebody may be at it.
 
@@ -73,8 +81,8 @@ def died(records: list[dict], limit: int) -> dict | None:
 def ours(records: list[dict]) -> bool:
     """Whether a run of the set has begun the last revision."""
     last, status = records[-1], records[-1]["metadata"]["labels"]["status"]
-    if status == "uninstalling":  # of the revision that was there
-        return False
+    if status == "uninstalling":
+        return last["metadata"]["labels"].get(BEGUN) == REMOVAL
     # The way back from a failed revision has the labels of where it goes to.
     first = records[-2] if status == "pending-rollback" and len(records) > 1 else last
     return first["metadata"]["labels"].get(BEGUN) == str(revision(first))

@@ -105,6 +105,21 @@ def test_killed_in_the_midst(gate, repo, helm, direction):
     assert gate.running.exists()
 
 
+def test_wanted_again_after_a_killed_removal(gate, repo, helm):
+    """What helm has begun to take away for a run of ours is dead with it."""
+    life = lived(gate, repo, "removal")
+    gate.begin((3, "before"))
+    with pytest.raises(Killed):
+        life.removal()
+    assert listed(helm, life.world) == [("web", "web-1.0.0", "uninstalling")], gate.writes
+    gate.begin()
+    begun = time.monotonic()
+    assert not (done := life.build())["failed"], done["msg"]
+    assert time.monotonic() - begun < LIMIT
+    assert listed(helm, life.world) == [("web", "web-1.0.0", "deployed")]
+    assert not (gone := life.removal())["failed"], gone["msg"]
+
+
 @pytest.mark.crash_all
 @pytest.mark.parametrize("direction", BEFORE)
 def test_killed_at_every_place(gate, repo, helm, direction):
