@@ -152,6 +152,7 @@ class PgBouncer:
             "postgres_tenancy_tenants": [{**tenant, "connections": 1} for tenant in TENANTS],
             "postgres_tenancy_admin_secret": "acme/pgbouncer",
             "postgres_tenancy_tls_secret": "acme/tls",
+            "postgres_tenancy_settings": {"log_stats": False, "tcp_keepalive": True},
             "postgres_tenancy_ca_cert": "rds-ca.pem", "postgres_tenancy_authorities":
                 (self.world.launcher.folder / "rds-ca.pem").read_text()})
         config = next(o["data"] for o in objects if o["kind"] == "ConfigMap")
