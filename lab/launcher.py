@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -92,5 +93,8 @@ class Launcher:
             raise LabError("the lab is not running; start it with: python -m lab start")
         data = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(f"{state['endpoint']}/_lab/{path}", data, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise LabError(error.read().decode(errors="replace").strip()) from None

@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -74,7 +75,7 @@ class Story:
     def play(self, title, playbook, *options, expect=0):
         """Runs a playbook as a user would; a return code that is not the expected one ends it."""
         command = self.command(playbook, *options)
-        self.say(f"{title}: {' '.join(['ansible-playbook', *command[1:]])}")
+        self.say(f"{title}: {shlex.join(['ansible-playbook', *command[1:]])}")
         control(self.endpoint, "calls", "DELETE")
         begun = time.monotonic()
         colour = {"ANSIBLE_FORCE_COLOR": "1"} if sys.stdout.isatty() else {}

@@ -65,15 +65,18 @@ def component_module(name: str, component) -> None:
 def stack_module(components: dict) -> None:
     """main() of the module that converges all components of a stack in one graph."""
     parts = dict(components=dict(type="dict", required=True),
-                 variables=dict(type="list", elements="str", default=[]))
+                 variables=dict(type="list", elements="str", default=[]),
+                 role_variables=dict(type="list", elements="str", default=[]))
     module = Module("stack", {**aws_argument_spec(), **COMMON, **parts})
     given = module.params["components"]
     problems = [f"{name}: unknown component{nearest(name, components)}"
                 for name in given if name not in components]
-    known = [*components, *VARIABLES]
+    own, others = [*components, *VARIABLES], module.params["role_variables"]
+    # Those of roles are alike in their prefix, and roles note results by such names too.
     problems += [f"variable {name}: a stack has none of this name; did you mean {close[0]}?"
-                 for name in module.params["variables"] if name not in known
-                 for close in [difflib.get_close_matches(name, known, 1, 0.85)] if close]
+                 for name in module.params["variables"] if name not in (*own, *others)
+                 for close in [difflib.get_close_matches(name, own, 1, 0.85)
+                               or difflib.get_close_matches(name, others, 1, 0.92)] if close]
     if problems:
         module.fail_json(msg="\n".join(problems), problems=problems)
     execute(module, components, given)

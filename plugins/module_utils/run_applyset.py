@@ -149,8 +149,9 @@ class SetSession(Session):
         self.kinds = Kinds(self.api, self.parent, self.params["timeout"] or 0)
         if isinstance(self.api, Cluster):
             self.api.helm = Helm(self.api, self.params["helm_binary"])
-        releases = [{**r, "version": r["version"] or described(r["chart"]).get("version")}
-                    for r in releases]
+        own = [described(r["chart"]).get("version") for r in releases]
+        releases = [{**r, "version": r["version"] or v, "own_version": v}
+                    for r, v in zip(releases, own)]
         self.resources = [self.parent] if not self.present else \
             self._build(filled(objects, aws, module.check_mode), releases)
 

@@ -26,7 +26,13 @@ options:
   variables:
     description:
       - Names of the host's variables. One that is nearly a component's name, or that of a variable
-        of the role P(groundwork.aws.stack#role), is refused as a typing error.
+        of the role P(groundwork.aws.stack#role) or in O(role_variables), is refused as a typing
+        error.
+    type: list
+    elements: str
+    default: []
+  role_variables:
+    description: Names of the variables that the roles for the stack's cluster know.
     type: list
     elements: str
     default: []

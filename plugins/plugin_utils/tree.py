@@ -63,6 +63,10 @@ def line(change: dict) -> str:
     return stringc(f"    {sign} {head}", colour) + rest
 
 
+LEFT = ("What is left over goes with (stack_)prune: true, and what holds data only with its key in "
+        "(stack_)allow_data_loss.")
+
+
 def place(result: dict) -> str:
     """What the result is about: a stack, or a cluster with a set in it."""
     return result["stack"] if "applyset" in result else f"stack {result['stack']}"
@@ -76,8 +80,8 @@ def tree(result: dict) -> str:
             component = change["key"].split("/")[0]
             lines.append(stringc(f"  {component}", "bright blue"))
         lines.append(line(change))
-    lines += [stringc(f"    ? {key}  left over (prune: true removes it)", "cyan")
-              for key in result["left_over"]]
+    lines += [stringc(f"    ? {key}  left over", "cyan") for key in result["left_over"]]
+    lines += [f"  {LEFT}"] if result["left_over"] else []
     return "\n".join([*lines, f"  {counts(result)}"])
 
 

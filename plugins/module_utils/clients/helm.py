@@ -4,16 +4,30 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
+import shutil
 import subprocess
+import sys
 import tempfile
 
 from ..engine.errors import Failure, ServiceFailure
 from .errors import WriteRefused
-from .kubeconfig import documents, write_private, yaml
+from .kubeconfig import documents, yaml
 from .kubernetes import Cluster
 
+# Becomes helm; helm is killed when the thread that waits for it is gone, so that what comes after a
+# killed run has no helm of that run beside it. https://man7.org/linux/man-pages/man2/prctl.2.html
+# (PR_SET_PDEATHSIG is 1); other systems have no such call.
+BECOME = """
+import ctypes, os, signal, sys
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    if os.getppid() != int(sys.argv[1]):
+        sys.exit("the run has ended")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 SPARE = 60  # seconds beyond helm's own limit, after which it is told to end, and to end then
 
 
@@ -31,7 +45,7 @@ class HelmFailed(ServiceFailure):
 
 
 class Helm:
-    """Runs helm against a cluster; values go through a file that nobody else may read."""
+    """Runs helm against a cluster; values go through its standard input."""
 
     def __init__(self, api: Cluster, binary: str):
         self.api, self.binary = api, binary
@@ -60,22 +74,22 @@ class Helm:
             path, context = self.api.connection.kubeconfig(folder)
             command = [self.binary, *words, "--kubeconfig", path]
             command += ["--kube-context", context] if context else []
-            if values is not None:
-                command += ["--values", write_private(os.path.join(folder, "values"), values)]
-            return self._run(command, seconds + SPARE)
+            if values is None:
+                return self._run(command, seconds + SPARE)
+            return self._run([*command, "--values", "-"], seconds + SPARE, json.dumps(values))
 
     @staticmethod
-    def _run(command: list, seconds: float) -> str:
-        try:
-            # pylint: disable-next=ansible-bad-function  # clients know no module of Ansible
-            program = subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True,
-                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        except FileNotFoundError:
+    def _run(command: list, seconds: float, text: str = "") -> str:
+        path = shutil.which(command[0])
+        if not path:
             raise Failure(f"helm: there is no program {command[0]}; install Helm, or name it in "
-                          "helm_binary") from None
-        with program:
+                          "helm_binary")
+        start = [sys.executable, "-I", "-S", "-c", BECOME, str(os.getpid()), path, *command[1:]]
+        # pylint: disable-next=ansible-bad-function  # clients know no module of Ansible
+        with subprocess.Popen(start, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as program:
             try:
-                output, errors = program.communicate(timeout=seconds)
+                output, errors = program.communicate(text, timeout=seconds)
             except subprocess.TimeoutExpired:
                 program.terminate()
                 with contextlib.suppress(subprocess.TimeoutExpired):

@@ -99,6 +99,10 @@ def releases_wrong(releases) -> list[str]:
     """Versions and names of releases."""
     return [f"releases[{i}]: version is missing; pin the one of {r['chart']} that is meant"
             for i, r in enumerate(releases) if not r["version"]] + [
+        f"releases[{i}]: version {r['version']} is not that of the chart in {r['chart']}, "
+        f"{r['own_version']}; leave it out, or name that one" for i, r in enumerate(releases)
+        if r["own_version"] and r["version"].removeprefix("v") !=
+        str(r["own_version"]).removeprefix("v")] + [
         f"releases[{i}]: {r['name']!r} is no name of a release: at most {RELEASE_LENGTH} small "
         "letters, digits and -" for i, r in enumerate(releases)
         if not RELEASE_NAME.fullmatch(r["name"]) or len(r["name"]) > RELEASE_LENGTH]

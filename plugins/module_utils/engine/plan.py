@@ -142,7 +142,7 @@ class Survey:
             self.problems.append(
                 f"plan {wanted.key}: {search(wanted.ref, live)} exists and belongs to "
                 f"{f'stack {owner}' if owner else 'nobody known here'}; "
-                f"choose another name or adopt it (adopt: [{wanted.key}])")
+                f"choose another name or adopt it ((stack_)adopt: [{wanted.key}])")
             return None
         other = self.claimed.setdefault(id(live), wanted.key)
         if other != wanted.key:
@@ -202,7 +202,7 @@ class Survey:
         `guard`: the property of resources that keeps them from being removed.
         """
         going = [c for c in changes if c.action == "delete" and c.reason != "leaving"]
-        self.problems += [f"delete {c.key}: {GUARDS[guard]}name it in allow_data_loss: [{c.key}]"
+        self.problems += [f"delete {c.key}: {GUARDS[guard]}name it in (stack_)allow_data_loss: [{c.key}]"
                           for c in going if getattr(c.resource, guard)
                           and c.key not in self.policy.allow_data_loss]
         if self.problems:

@@ -173,6 +173,21 @@ def flat(value, path: str = "") -> dict:
     return {p: v for where, inner in pairs for p, v in flat(inner, where).items()}
 
 
+def typed(value):
+    """The same for values that JSON takes for one: its numbers are those of double precision."""
+    if isinstance(value, dict):
+        return {k: typed(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [typed(v) for v in value]
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if number else [value] if isinstance(value, bool) else value
+
+
+def exactly(one, other) -> bool:
+    """Whether two values are one: true is not 1, and empty is not nothing, but 1 is 1.0."""
+    return typed(one) == typed(other)
+
+
 def differing(before: dict, after: dict, veiled: bool = False) -> dict:
     """Path -> (before, after) of what differs between two flat structures."""
     found = {}
@@ -180,7 +195,7 @@ def differing(before: dict, after: dict, veiled: bool = False) -> dict:
         pair = [side.get(path, NONE) for side in (before, after)]
         # The order of a list's names tells something only where all of them are the same.
         told = not path.endswith("[]") or len({*map(str, map(sorted, pair))}) == 1
-        if pair[0] != pair[1] and told:
+        if told and not exactly(*pair):
             if veiled and path.split(".")[0].split("[")[0] in VEILED:
                 pair = [NONE if pair[0] == NONE else SECRET,
                         NONE if pair[1] == NONE else OTHER_SECRET]

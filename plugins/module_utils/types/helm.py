@@ -13,10 +13,10 @@ from ..clients.kubeconfig import documents
 from ..clients.kubernetes import Cluster
 from ..engine.errors import Failure, NotFound, ServiceFailure
 from ..engine.resource import KEY, OWNER, Impact, Resource, attr, create_only, updates
-from .compare import (NONE, OTHER_SECRET, SECRET, VEILED, contested, differing, flat, secret,
-                      sides, unveil, without)
+from .compare import (NONE, OTHER_SECRET, SECRET, VEILED, contested, differing, exactly, flat,
+                      secret, sides, unveil, without)
 from .helm_records import (CURRENT, LABEL, LIMIT, decoded, died, labels, latest, mark_removal,
-                           recorded, revision)
+                           recorded, revision, take_back)
 from .reasons import headlines, warned
 
 USUAL = 60.0  # seconds
@@ -63,7 +63,7 @@ class Found(Resource):
 
     place: str = create_only("place")
     version: str = attr("version", impact=Impact.ROLLING, same=same_version)
-    values: dict = attr("values.live", impact=Impact.ROLLING,
+    values: dict = attr("values.live", impact=Impact.ROLLING, same=exactly,
                         want=lambda _wanted, live: live["values"]["stored"])
     objects: tuple = attr("objects.live", impact=Impact.ROLLING, default=(),
                           want=lambda _wanted, live: stored(live))
@@ -247,15 +247,12 @@ class HelmRelease(Found):
 
     @updates("chart", "version", "values", "objects", "status", "tags")
     def upgrade(self, api, _live):
-        """One upgrade; the record of a run that died is taken away before, or helm refuses."""
+        """One upgrade; what a run that died had begun is taken back before, with its objects."""
         records = recorded(api, self.place)
-        dead = died(records, self.timeout or LIMIT)
-        if dead:
-            meta = dead["metadata"]
-            api.delete(f"/api/v1/namespaces/{meta['namespace']}/secrets/{meta['name']}",
-                       meta["uid"])
-        number = revision(records[-1]) if records else 0
-        self.install(api, number if dead else number + 1)
+        if died(records, self.timeout or LIMIT):
+            take_back(api, self.place, records, self.timeout or LIMIT)
+            records = recorded(api, self.place)
+        self.install(api, revision(records[-1]) + 1 if records else 1)
 
 
 def stored(live: dict):

@@ -10,9 +10,11 @@ import base64
 import datetime
 import gzip
 import json
+import zlib
 
 from ..clients.kubernetes import Cluster
-from ..engine.errors import Busy
+from ..engine.errors import Busy, Failure
+from ..engine.resource import search
 
 CURRENT = "owner=helm,status!=superseded"
 LABEL = "groundwork.aws/applyset"  # not the members' own: a release's Secrets are no members
@@ -24,15 +26,27 @@ UNDER_WAY = ("pending-", "uninstalling")  # statuses, of one that died for ever
 LIMIT = 300  # seconds that helm gives itself where nobody says how many
 
 
+# What of a release is read here.
+PARTS = ("info.status", "version", "manifest", "chart.metadata.name", "chart.metadata.version")
+
+
 def decoded(item: dict) -> dict:
     """A release out of its Secret."""
-    packed = base64.b64decode(base64.b64decode(item["data"]["release"]))
-    return json.loads(gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed)
+    meta = item["metadata"]
+    try:
+        packed = base64.b64decode(base64.b64decode(item["data"]["release"]))
+        release = json.loads(gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed)
+    except (KeyError, TypeError, ValueError, OSError, EOFError, zlib.error):
+        release = {}
+    if any(search(part, release) is None for part in PARTS):
+        raise Failure(f"Secret {meta['namespace']}/{meta['name']}: Helm's record in it cannot be "
+                      "read; delete it, and the next run installs or upgrades the release anew")
+    return release
 
 
 def revision(item: dict) -> int:
     """Its number."""
-    return int(item["metadata"]["labels"]["version"])
+    return int(item["metadata"]["labels"].get("version", 0))
 
 
 def latest(items) -> dict:
@@ -76,6 +90,14 @@ def died(records: list[dict], limit: int) -> dict | None:
                    f"{began:%H:%M:%S}Z ({told['status']}); wait for the end of that, or for "
                    f"{max(limit, LIMIT)} s from then, after which it counts as dead")
     return records[-1]
+
+
+def take_back(api: Cluster, place: str, records: list[dict], seconds: float) -> None:
+    """Back to the last revision that was whole, or to nothing."""
+    space, name = place.split("/")
+    whole = [r for r in records if r["metadata"]["labels"]["status"] == "deployed"]
+    words = ["rollback", name, str(revision(whole[-1]))] if whole else ["uninstall", name, "--wait"]
+    api.helm.call([*words, "--namespace", space], seconds)
 
 
 def ours(records: list[dict]) -> bool:
