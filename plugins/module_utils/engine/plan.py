@@ -18,8 +18,8 @@ from .resource import (
 from .scan import Scan
 
 GUARDS = {  # property of a resource that keeps it from being removed -> what the user reads
-    "stateful": "it holds data; ",
-    "protected": "it holds data and is protected; switch its protection off in the stack, or ",
+    "stateful": "it holds data; name it in",
+    "protected": "it holds data and is protected; switch that off in the stack, or name it in",
 }
 
 
@@ -202,7 +202,7 @@ class Survey:
         `guard`: the property of resources that keeps them from being removed.
         """
         going = [c for c in changes if c.action == "delete" and c.reason != "leaving"]
-        self.problems += [f"delete {c.key}: {GUARDS[guard]}name it in (stack_)allow_data_loss: [{c.key}]"
+        self.problems += [f"delete {c.key}: {GUARDS[guard]} (stack_)allow_data_loss: [{c.key}]"
                           for c in going if getattr(c.resource, guard)
                           and c.key not in self.policy.allow_data_loss]
         if self.problems:

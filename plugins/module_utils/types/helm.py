@@ -169,7 +169,7 @@ class HelmRelease(Found):
     def predict(self, api: Cluster, item: dict | None):
         """What of the rendered objects differs, or why helm refuses it; it writes nothing."""
         try:
-            text = self.rendering(api, bool(item))
+            text = self.rendering(api, bool(item) and item["status"] != "uninstalled")
         except Failure as failure:
             return self.told(failure)
         if not item:

@@ -22,6 +22,12 @@ kind: ConfigMap
 metadata: {name: {{ .Release.Name }}-settings}
 data: {replicas: {{ .Values.replicas | quote }}, chart: {{ .Chart.Version | quote }}}
 ---
+{{- if .Values.extra }}
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Release.Name }}-extra}
+---
+{{- end }}
 apiVersion: v1
 kind: Secret
 metadata: {name: {{ .Release.Name }}-keys}
@@ -59,7 +65,7 @@ def packages(helm, tmp_path_factory):
     chart = folder / "web"
     (chart / "templates").mkdir(parents=True)
     (chart / "templates" / "all.yaml").write_text(TEMPLATE)
-    (chart / "values.yaml").write_text("{replicas: 1, password: none, cpu: 100m}")
+    (chart / "values.yaml").write_text("{replicas: 1, password: none, cpu: 100m, extra: false}")
     (chart / "values.schema.json").write_text(json.dumps(SCHEMA))
     for version in ("1.0.0", "1.1.0"):
         (chart / "Chart.yaml").write_text(

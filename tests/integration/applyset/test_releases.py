@@ -7,10 +7,16 @@ import base64
 import functools
 import gzip
 import json
+import os
 import re
 import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
 
 import pytest
+from ansible_collections.groundwork.aws.plugins.module_utils.clients import helm as helm_client
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.errors import Busy
 from ansible_collections.groundwork.aws.plugins.module_utils.types import helm as helm_type
 from ansible_collections.groundwork.aws.plugins.module_utils.types.helm_records import (
@@ -89,6 +95,111 @@ def test_left_pending_by_a_run_that_died(helm, repo, world, more):
     gone = world.run(state="absent", allow_data_loss=["{ns}/namespace/{ns}"])
     assert not gone["failed"], gone["msg"]
     assert world.left() == []
+
+
+def test_what_a_killed_upgrade_has_made_goes(helm, repo, world):
+    """Its record is all that knows of it; a removal finds nothing of it either."""
+    assert actions(world.run([SPACE], releases=[release(repo)]))
+    with subprocess.Popen([helm, "upgrade", "web", "web", "--repo", repo, "-n", world.space,
+                           "--version", "1.0.0", "--set", "extra=true", "--set-string", "cpu=1000",
+                           "--wait",
+                           "--labels", f"{BEGUN}=2", "--kubeconfig", plane()]) as program:
+        end = time.monotonic() + 60
+        while "web-extra" not in names(world) and time.monotonic() < end:
+            time.sleep(0.05)
+        program.kill()
+    assert "web-extra" in names(world)
+    given = [release(repo, values={"replicas": 2})]
+    assert not world.run([SPACE], releases=given)["failed"]
+    assert "web-extra" not in names(world)
+    assert listed(helm, world) == [("web", "web-1.0.0", "deployed")]
+    assert actions(world.run([SPACE], releases=given)) == {}
+
+
+def names(world) -> list:
+    found = world.get("/api/v1/namespaces/{ns}/configmaps")["items"]
+    return [item["metadata"]["name"] for item in found]
+
+
+def test_helm_ends_with_its_run(helm, repo, world, tmp_path):
+    """A helm that goes on after its run would change what the next run has made."""
+    note = tmp_path / "pid"
+    slow = tmp_path / "helm"
+    slow.write_text(f"#!/bin/sh\necho $$ > {note}\nexec sleep 60\n")
+    slow.chmod(0o755)
+    code = ("import sys; from ansible_collections.groundwork.aws.plugins.module_utils.clients.helm "
+            "import Helm; Helm._run([sys.argv[1], 'version'], 60)")
+    with subprocess.Popen([sys.executable, "-c", code, slow], env={
+            **os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}) as run:
+        end = time.monotonic() + 60
+        while not (note.exists() and note.read_text().strip()) and time.monotonic() < end:
+            time.sleep(0.05)
+        run.kill()
+    program = Path("/proc") / note.read_text().strip()
+    while program.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not program.exists()
+
+
+def test_values_leave_no_file(helm, repo, world, monkeypatch, tmp_path):
+    """They come by the standard input, so that a killed run leaves none of them behind."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    seen, run = [], helm_client.Helm._run
+
+    def looked(command, *more):
+        seen.extend(p.read_text() for p in tmp_path.rglob("*") if p.is_file())
+        return run(command, *more)
+
+    monkeypatch.setattr(helm_client.Helm, "_run", staticmethod(looked))
+    made = world.run([SPACE], releases=[release(repo, secret_values={"password": CANARY})])
+    assert not made["failed"]
+    assert CANARY not in "".join(seen)
+
+
+@pytest.mark.parametrize(("before", "after"), [
+    ({"some": [{"name": "a"}, {"name": "b"}]}, {"some": [{"name": "b"}, {"name": "a"}]}),
+    ({"on": True}, {"on": 1}), ({"off": 0}, {"off": False}),
+])
+def test_values_that_look_alike(helm, repo, world, before, after):
+    key = world.named("{ns}/release/{ns}:web")
+    world.run([SPACE], releases=[release(repo, values=before)])
+    assert actions(world.run([SPACE], releases=[release(repo, values=after)])) == {key: "update"}
+    assert actions(world.run([SPACE], releases=[release(repo, values=after)])) == {}
+
+
+def test_large_numbers(helm, repo, world):
+    """Helm keeps numbers in double precision: https://pkg.go.dev/encoding/json#Unmarshal."""
+    given = [release(repo, values={"a": 9007199254740993, "b": 1e21, "c": 1.0})]
+    assert not world.run([SPACE], releases=given)["failed"]
+    assert actions(world.run([SPACE], releases=given)) == {}
+
+
+@pytest.mark.parametrize("data", [{"release": "eA=="}, {"release": "ZTMwPQ=="}, None])
+def test_a_record_that_cannot_be_read(helm, repo, world, data):
+    assert actions(world.run([SPACE], releases=[release(repo)]))
+    path = world.named("/api/v1/namespaces/{ns}/secrets/sh.helm.release.v1.web.v1")
+    record = world.api.get(path)
+    world.api.call("DELETE", path)
+    world.api.call("POST", path.rpartition("/")[0], {
+        **record, "data": data, "metadata": {k: record["metadata"][k] for k in ("name", "labels")}})
+    told = world.run([SPACE], releases=[release(repo)])
+    assert "Helm's record in it cannot be read; delete it" in told["msg"]
+    world.api.call("DELETE", path)
+    assert not world.run([SPACE], releases=[release(repo)])["failed"]
+
+
+def test_a_folder_of_another_version(charts, world):
+    given = [{**release(""), "chart": str(charts / "web"), "repo": None, "version": "9.9.9"}]
+    told = world.run([SPACE], releases=given, check=True)
+    assert "releases[0]: version 9.9.9 is not that of the chart in" in told["msg"]
+
+
+def test_the_namespace_of_a_release_must_be_there(helm, repo, world):
+    """Or what is there would go before the run sees that its heir has no place."""
+    assert actions(world.run([SPACE], releases=[release(repo)]))
+    told = world.run([SPACE], releases=[release(repo, namespace="nowhere")])
+    assert "namespace nowhere is not there" in told["msg"]
+    assert listed(helm, world) == [("web", "web-1.0.0", "deployed")]
 
 
 def test_somebody_is_at_it(helm, repo, world, monkeypatch):
