@@ -171,7 +171,7 @@ options:
   timeout:
     description:
       - Seconds that an object may take to become ready, or to go. Default is four times what its
-        kind usually takes, at least 300.
+        kind usually takes, at least 600.
     type: int
   plan_file:
     description:

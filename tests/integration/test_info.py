@@ -28,8 +28,8 @@ GONE = dict(state="absent", confirm_destroy="acme-test", allow_data_loss=["s3_bu
 
 
 def info(world: World, capsys, **options) -> dict:
-    given = dict(product="acme", environment="test", region=REGION, aws_account_id=ACCOUNT,
-                 access_key=f"LAB0{ACCOUNT}", secret_key="emulated-secret-key", **options)
+    given = {**dict(product="acme", environment="test", region=REGION, aws_account_id=ACCOUNT,
+                    access_key=f"LAB0{ACCOUNT}", secret_key="emulated-secret-key"), **options}
     with patch_module_args(given), patched(world), pytest.raises(SystemExit):
         run.info_module(COMPONENTS)
     return json.loads(capsys.readouterr().out)
@@ -54,6 +54,13 @@ def test_everything_is_listed(capsys):
     assert not found["not_ready"] and not found["changed"]
     actions(world.run(STACK, **GONE))
     assert info(world, capsys)["objects"] == {}
+
+
+def test_credentials_are_refused_once(capsys):
+    """Not once for each type that is read."""
+    found = info(World(), capsys, access_key="LABEXPIRED0123456", aws_account_id=None)
+    assert found["failed"] and "ExpiredToken" in found["msg"]
+    assert len(found["msg"].splitlines()) == 1, found["msg"]
 
 
 def test_what_is_on_its_way_is_not_ready(capsys):

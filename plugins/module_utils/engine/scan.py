@@ -8,7 +8,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from .errors import Failure, Refused
+from .errors import Credentials, Failure, Refused
 from .resource import KEY, OWNER, canonical, search
 
 
@@ -92,7 +92,7 @@ class Scan:
             calls = {cls: pool.submit(self.of, cls) for cls in types}
         errors = {cls: call.exception() for cls, call in calls.items() if call.exception()}
         for error in errors.values():
-            if not isinstance(error, Failure):
+            if not isinstance(error, Failure) or isinstance(error, Credentials):  # of all alike
                 raise error
         if errors:
             raise Refused([f"read {cls.__name__}: {error}" for cls, error in errors.items()])
