@@ -10,7 +10,7 @@ import subprocess
 import threading
 
 import pytest
-from tests.kube_world import plane
+from tests.kube_world import KubeWorld, plane
 
 from lab.kube.build import built
 
@@ -47,6 +47,14 @@ spec:
       containers: [{name: web, image: "example.com/web:1",
                     resources: {requests: {cpu: {{ .Values.cpu | quote }}}}}]
 """
+
+
+@pytest.fixture(name="world")
+def cluster():
+    """A namespace of a control plane, and the module that is run on it."""
+    world = KubeWorld()
+    yield world
+    world.clear()
 
 
 @pytest.fixture(name="helm", scope="module")

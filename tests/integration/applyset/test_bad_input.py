@@ -17,7 +17,7 @@ from ansible_collections.groundwork.aws.plugins.module_utils.types.kubernetes im
 from ansible_collections.groundwork.aws.plugins.module_utils.types.reasons import trouble
 from ansible_collections.groundwork.aws.plugins.plugin_utils.action import closing
 from ansible_collections.groundwork.aws.plugins.plugin_utils.tree import tree
-from tests.kube_world import SETS, KubeWorld, manifests
+from tests.kube_world import SETS, manifests
 from tests.world import actions
 
 pytestmark = pytest.mark.kube
@@ -39,13 +39,6 @@ spec:
       containers:
         - {name: api, image: "example.com/api:1", resources: {requests: {cpu: "1"}}}
 """)[0]
-
-
-@pytest.fixture(name="world")
-def made():
-    world = KubeWorld()
-    yield world
-    world.clear()
 
 
 def refused(world, objects, *says: str, writes: int = 0, **params) -> dict:

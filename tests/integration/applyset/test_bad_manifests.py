@@ -7,17 +7,9 @@ import json
 
 import pytest
 from tests.integration.applyset.test_bad_input import SETTINGS, SPACE, refused
-from tests.kube_world import KubeWorld
 from tests.world import actions
 
 pytestmark = pytest.mark.kube
-
-
-@pytest.fixture(name="world")
-def made():
-    world = KubeWorld()
-    yield world
-    world.clear()
 
 
 @pytest.mark.parametrize("name", ["A B", "", "a/b", "a..b", "-a", "x" * 243])

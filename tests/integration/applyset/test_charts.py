@@ -85,11 +85,9 @@ metadata: {name: more}
 
 
 @pytest.fixture(name="world")
-def made(helm):
-    world = KubeWorld()
+def with_helm(world, helm):
     world.run = functools.partial(world.run, helm_binary=helm)
-    yield world
-    world.clear()
+    return world
 
 
 def chart(folder, *templates: str, version: str = "1.0.0", name: str = "web") -> dict:

@@ -8,7 +8,6 @@ import threading
 import time
 
 import pytest
-from tests.kube_world import KubeWorld
 from tests.world import actions
 
 pytestmark = pytest.mark.kube
@@ -16,13 +15,6 @@ SPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "{ns}"}}
 MERGE = {"Content-Type": "application/merge-patch+json"}
 SECRET = "/api/v1/namespaces/{ns}/secrets/s"
 GONE = dict(state="absent", allow_data_loss=["{ns}/namespace/{ns}"])
-
-
-@pytest.fixture(name="world")
-def cluster():
-    world = KubeWorld()
-    yield world
-    world.clear()
 
 
 def thing(kind, name, version="v1", **more):

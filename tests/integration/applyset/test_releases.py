@@ -22,7 +22,7 @@ from ansible_collections.groundwork.aws.plugins.module_utils.types import helm a
 from ansible_collections.groundwork.aws.plugins.module_utils.types.helm_records import (
     BEGUN, decoded, died,
 )
-from tests.kube_world import KubeWorld, plane, text_of
+from tests.kube_world import plane, text_of
 from tests.oci import Registry
 from tests.world import actions
 
@@ -33,11 +33,9 @@ SPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "{ns}"}}
 
 
 @pytest.fixture(name="world")
-def made(helm):
-    world = KubeWorld()
+def with_helm(world, helm):
     world.run = functools.partial(world.run, helm_binary=helm)
-    yield world
-    world.clear()
+    return world
 
 
 def release(repo: str, **more) -> dict:
