@@ -8,17 +8,19 @@ import json
 import os
 import tempfile
 import threading
+import time
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.groundwork.aws.plugins.plugin_utils import local
 from ansible_collections.groundwork.aws.plugins.plugin_utils.stop import AGAIN, Stop, hear_nothing
 from ansible_collections.groundwork.aws.plugins.plugin_utils.tree import (
-    counts, place, progress, rest, tree,
+    counts, place, progress, rest, tree, waiting,
 )
 
 PROGRESS = "GROUNDWORK_PROGRESS"  # where module_utils/session.py writes its events
 LONG = 5.0  # seconds; shorter steps are told when they end only
+BEAT = 30.0  # seconds without a word, after which it says what it waits for
 display = Display()
 
 
@@ -78,6 +80,7 @@ class Follower(threading.Thread):
         super().__init__()
         self.path, self.stop, self.host = path, stop, host
         self._end, self._seen, self._told = threading.Event(), 0, False
+        self._open, self._spoke = {}, time.monotonic()  # key -> (since when, usual seconds)
 
     def __enter__(self):
         self.start()
@@ -115,8 +118,25 @@ class Follower(threading.Thread):
         shown = [progress(e) for e in events if "state" in e
                  and (e["state"] != "started" or e["expected_seconds"] >= LONG)]
         shown += [line for e in events if "stopped" in e for line in rest(e["stopped"])]
+        self._note(events)
+        shown = shown or self._beat()
         if shown:
+            self._spoke = time.monotonic()
             self._say("\n".join(f"{self.host}: {line}" for line in shown))
+
+    def _note(self, events: list[dict]) -> None:
+        """What has started, and what has ended."""
+        for event in (e for e in events if "state" in e):
+            self._open.pop(event["key"], None)
+            if event["state"] == "started":
+                self._open[event["key"]] = (time.monotonic(), event["expected_seconds"])
+
+    def _beat(self) -> list[str]:
+        """A word while nothing starts or ends."""
+        now = time.monotonic()
+        if not self._open or now - self._spoke < BEAT:
+            return []
+        return [waiting({k: (now - since, usual) for k, (since, usual) in self._open.items()})]
 
     def _events(self) -> list[dict]:
         """What the module has written since."""

@@ -11,6 +11,7 @@ LOOKS = {  # action -> (sign, colour)
 }
 GRAVE = ("downtime", "data loss")
 WIDTH = 72  # of a value
+MOST = 3  # steps that one line names
 
 
 def duration(seconds: float) -> str:
@@ -104,6 +105,15 @@ def rest(stopped: dict) -> list[str]:
              "open": "not begun"}
     return [f"stopped: {word} ({len(stopped[name])}): {', '.join(stopped[name])}"
             for name, word in words.items() if stopped[name]]
+
+
+def waiting(steps: dict) -> str:
+    """What has been going on for the longest: key -> (seconds, usual seconds)."""
+    rows = sorted(steps.items(), key=lambda row: -row[1][0])
+    told = [f"{key} ({duration(since)[1:]}, usually {duration(usual)})"
+            for key, (since, usual) in rows[:MOST]]
+    more = f" and {len(rows) - MOST} more" if len(rows) > MOST else ""
+    return f"still waiting for {', '.join(told)}{more}"
 
 
 def progress(event: dict) -> str:
