@@ -166,6 +166,25 @@ def test_roles_of_the_cluster(lab, inventory, tmp_path):
         assert "tenancy/namespace" not in done.stdout
 
 
+def test_what_a_role_does_not_take_is_told_in_a_few_lines(lab, inventory):
+    """All of it at once, without the specification that Ansible would show with it."""
+    stack = {"eks_cluster": {"version": "1.35"}, "stack_roles": ["tenancy", "workload"],
+             "tenancy_namespaces": [{"name": "shop", "alow": []}],
+             "workload_namespaces": [{"name": "shop"}],
+             "workload_services": [{"name": "web", "image": "web:1", "ports": [{"port": "a"}]}]}
+    done = lab.run("plan", "-i", inventory({"acme-dev": stack}))
+    text = done.stdout + done.stderr
+    assert done.returncode == 2
+    assert "tenancy_namespaces.alow" in text
+    assert "argument 'port' is of type str found in 'workload_services -> ports'" in text
+    assert len(text[text.index("Refuse what they do not take"):].splitlines()) < 40, text
+    misspelt = {"eks_cluster": {"version": "1.35"}, "stack_roles": ["tenancy"],
+                "tenancy_namespace": [{"name": "shop"}]}
+    done = lab.run("plan", "-i", inventory({"acme-dev": misspelt}))
+    assert "variable tenancy_namespace: a stack has none of this name; did you mean " \
+        "tenancy_namespaces?" in done.stdout + done.stderr
+
+
 def test_each_stack_has_a_plan_file_of_its_own(lab, inventory, tmp_path):
     hosts, file = inventory({"acme-dev": {}, "acme-staging": {}}), tmp_path / "plan.json"
     done = lab.run("plan", "-i", hosts, "-e", f"plan_file={file}")
