@@ -11,9 +11,14 @@ from ansible_collections.groundwork.aws.plugins.module_utils.types.helm_records 
 
 
 def record(number: int, status: str, begun: str = "", age: int = 10) -> dict:
-    labels = {"name": "web", "version": str(number), "status": status,
-              "createdAt": str(int(time.time()) - age)}
+    """`age` is that at the start of the test."""
+    labels = {"name": "web", "version": str(number), "status": status, "age": age}
     return {"metadata": {"labels": {**labels, **({BEGUN: begun} if begun else {})}}}
+
+
+def dated(item: dict) -> dict:
+    labels = item["metadata"]["labels"]
+    return {"metadata": {"labels": {**labels, "createdAt": str(int(time.time()) - labels["age"])}}}
 
 
 DEPLOYED = record(1, "deployed", "1")
@@ -36,6 +41,7 @@ DEPLOYED = record(1, "deployed", "1")
     ([record(1, "uninstalling", "removal")], 60, True),
 ])
 def test_whose_it_is(records, limit, found):
+    records = [dated(item) for item in records]
     if found is Busy:
         with pytest.raises(Busy, match="web is being changed by somebody since .*; wait for"):
             died(records, limit)
