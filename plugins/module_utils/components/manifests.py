@@ -7,6 +7,7 @@ import re
 
 from ..engine.resource import search
 from ..types.applyset import Parent
+from ..types.helm import same_version
 from ..types.kubernetes import group_kind, group_version
 from .references import CRD
 
@@ -101,8 +102,7 @@ def releases_wrong(releases) -> list[str]:
             for i, r in enumerate(releases) if not r["version"]] + [
         f"releases[{i}]: version {r['version']} is not that of the chart in {r['chart']}, "
         f"{r['own_version']}; leave it out, or name that one" for i, r in enumerate(releases)
-        if r["own_version"] and r["version"].removeprefix("v") !=
-        str(r["own_version"]).removeprefix("v")] + [
+        if r["own_version"] and not same_version(r["version"], str(r["own_version"]))] + [
         f"releases[{i}]: {r['name']!r} is no name of a release: at most {RELEASE_LENGTH} small "
         "letters, digits and -" for i, r in enumerate(releases)
         if not RELEASE_NAME.fullmatch(r["name"]) or len(r["name"]) > RELEASE_LENGTH]

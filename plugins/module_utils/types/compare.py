@@ -57,6 +57,11 @@ def unveil(value):
     return value.reveal() if isinstance(value, Hidden) else value
 
 
+def in_veil(path: str) -> bool:
+    """Whether a path of `flat` is below what a Secret holds; keys with dots are in brackets."""
+    return re.split(r"[.[]", path)[0] in VEILED
+
+
 def secret(manifest: dict) -> bool:
     """Whether an object is a Secret, or was meant to be one."""
     return str(manifest.get("kind")).lower() in ("secret", "secrets")
@@ -196,7 +201,7 @@ def differing(before: dict, after: dict, veiled: bool = False) -> dict:
         # The order of a list's names tells something only where all of them are the same.
         told = not path.endswith("[]") or len({*map(str, map(sorted, pair))}) == 1
         if told and not exactly(*pair):
-            if veiled and path.split(".")[0].split("[")[0] in VEILED:
+            if veiled and in_veil(path):
                 pair = [NONE if pair[0] == NONE else SECRET,
                         NONE if pair[1] == NONE else OTHER_SECRET]
             found[path] = tuple(pair)

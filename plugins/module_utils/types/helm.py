@@ -13,7 +13,7 @@ from ..clients.kubeconfig import documents
 from ..clients.kubernetes import Cluster
 from ..engine.errors import Failure, NotFound, ServiceFailure
 from ..engine.resource import KEY, OWNER, Impact, Resource, attr, create_only, updates
-from .compare import (NONE, OTHER_SECRET, SECRET, VEILED, contested, differing, exactly, flat,
+from .compare import (NONE, OTHER_SECRET, SECRET, contested, differing, exactly, flat, in_veil,
                       secret, sides, unveil, without)
 from .helm_records import (CURRENT, LABEL, LIMIT, decoded, died, labels, latest, mark_removal,
                            recorded, revision, take_back)
@@ -31,7 +31,7 @@ def rendered(text: str) -> dict:
     found = [m for m in documents(text) if m]
     objects = [o for m in found for o in (m["items"] if isinstance(m.get("items"), list) else [m])]
     return {f"{m.get('kind')}/{(m.get('metadata') or {}).get('name')}.{path}":
-            SECRET if secret(m) and path.split(".")[0].split("[")[0] in VEILED else value
+            SECRET if secret(m) and in_veil(path) else value
             for m in objects for path, value in flat(m).items()}
 
 
