@@ -20,12 +20,14 @@ from ansible_collections.groundwork.aws.plugins.module_utils import connect, run
 from ansible_collections.groundwork.aws.plugins.module_utils.components.registry import COMPONENTS
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.resource import KEY
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.wait import Clock
+from botocore.config import Config
 
 from lab.aws import Lab
 
 ACCOUNT, REGION, STACK = "123456789012", "us-east-1", "acme-test"
 PLANS = Path(__file__).parent / "plans"
 BUILT = {}  # options of the stack built last, and a snapshot of its account
+FREE = collections.defaultdict(list)  # how clients are made -> those that no run has any more
 LOADER = botocore.loaders.create_loader()  # service models, read once for all tests
 
 
@@ -67,6 +69,42 @@ class Quick(Clock):
         return super().now() * 100
 
 
+class Session(boto3.session.Session):
+    """Has clients of runs that have ended: they are made more slowly than they answer."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self._session.register_component("data_loader", LOADER)
+        self.hooks, self.taken = [], []
+
+    @property
+    def events(self):
+        """Where hooks for all clients are registered."""
+        return self
+
+    def register(self, *hook, **more):
+        self.hooks.append((hook, more))
+
+    def client(self, service_name, **options):
+        given = getattr(options.pop("config", None), "_user_provided_options", {})
+        key = repr((service_name, self.region_name, vars(self.get_credentials()), given, options))
+        if FREE[key]:
+            client, emitter = FREE[key].pop()
+        else:
+            client = super().client(service_name, config=Config(**given), **options)
+            emitter = client.meta.events._emitter
+        self.taken.append((key, (client, emitter)))
+        client.meta.events._emitter = copy.copy(emitter)  # without what others have registered
+        for hook, more in self.hooks:
+            client.meta.events.register(*hook, **more)
+        return client
+
+    def free(self):
+        """Nobody uses the clients any more."""
+        for key, made in self.taken:
+            FREE[key].append(made)
+
+
 class World:
     """One account and one stack in it."""
 
@@ -76,6 +114,7 @@ class World:
         self.lab = Lab(settings)
         self.before = self.objects()
         self.asked = collections.defaultdict(list)  # "eks.CreateAddon" -> parameters of each call
+        self.sessions = []  # of the run
 
     def objects(self) -> set:
         """(kind, id) of everything in the account, from the emulator's own data."""
@@ -102,10 +141,10 @@ class World:
 
     def session(self, **options):
         """A boto3 session that talks to the lab in this process."""
-        session = boto3.session.Session(**options)
-        session._session.register_component("data_loader", LOADER)
+        session = Session(**options)
         self.lab.attach(session)
         session.events.register("provide-client-params", self._note)
+        self.sessions.append(session)
         return session
 
     def _note(self, params, model, **_more):
@@ -134,12 +173,15 @@ class World:
         module = Module(validated.validated_parameters, check, True)
         self.lab.calls.clear()
         self.asked.clear()
+        self.sessions.clear()
         components = {alone: COMPONENTS[alone]} if alone else COMPONENTS
         options = {alone: options[alone]} if alone else options
         try:
             with patched(self):
                 run.execute(module, components, copy.deepcopy(options))
         except Ended as ended:
+            for session in self.sessions:
+                session.free()
             return dict(ended.result, failed=ended.failed)
         raise AssertionError("neither exit_json nor fail_json was called")
 
