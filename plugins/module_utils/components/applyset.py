@@ -12,7 +12,7 @@ from ..types.applyset import PART_OF, Parent
 from ..types.compare import encoded, hidden, labelled, veil
 from ..types.kubernetes import Kinds, group_kind, group_version, place
 from .manifests import (
-    defined, flattened, releases_wrong, reserved, scopes, twice, versions,
+    defined, flattened, quantities, releases_wrong, reserved, scopes, twice, versions,
 )
 from .references import (
     BINDINGS, CALLS, CRD, DEPENDS_ON, GRANTED, IN_PODS, NAMED, RULES,
@@ -45,7 +45,7 @@ def build(manifests, parent: Parent, kinds: Kinds, releases=(),
     charts = [_release(given, parent, kinds) for given in releases]
     members = [*resources, *charts]
     problems += [*twice(members), *versions(resources), *reserved(resources, parent),
-                 *releases_wrong(releases)]
+                 *quantities(resources), *releases_wrong(releases)]
     graph = Graph(resources, charts)
     problems += graph.after({r.key: given["needs"] for r, given in zip(charts, releases)})
     problems += graph.problems if strict else []

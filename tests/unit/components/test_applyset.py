@@ -21,6 +21,7 @@ from ansible_collections.groundwork.aws.plugins.module_utils.types.kubernetes im
 
 SETS = Path(__file__).parents[2] / "sets"
 EDGES = yaml.safe_load((SETS / "edges.yml").read_text())["cases"]
+QUANTITIES = yaml.safe_load((SETS / "quantities.yml").read_text())["cases"]
 STATES = yaml.safe_load((SETS / "states.yml").read_text())["cases"]
 
 
@@ -41,6 +42,17 @@ def test_what_comes_before_what(case):
                  if not isinstance(r, Parent)]
         assert sorted(needs) == sorted(after), name
         assert not [r for r in found[name].needs if getattr(r, "namespace", "") == "dev"]
+
+
+@pytest.mark.parametrize("case", QUANTITIES, ids=[c["name"] for c in QUANTITIES])
+def test_quantities(case):
+    told = []
+    try:
+        built(case["objects"])
+    except ValueError as error:
+        told = str(error).splitlines()
+    rest = " is no quantity; write a number and its unit, such as 500m, 1.5 or 2Gi"
+    assert sorted(told) == sorted(line + rest for line in case["refused"])
 
 
 @pytest.mark.parametrize("case", STATES, ids=[f"{c['kind']}: {c['name']}" for c in STATES])
