@@ -24,7 +24,7 @@ class Role:
 
     def __init__(self, loader, folder: str, variables: dict):
         self.loader, self.folder, self.name = loader, folder, os.path.basename(folder)
-        self.outputs = variables["stack_result"].get("outputs", ())
+        self.given, self.outputs = variables, variables["stack_result"].get("outputs", ())
         self.known = {**(self._file("defaults") or {}), **variables, **(self._file("vars") or {}),
                       "stack_role": self.name, "ansible_search_path": [folder]}
         self.templar = Templar(loader, self.known)
@@ -35,17 +35,17 @@ class Role:
             if os.path.exists(path) else None
 
     def misled(self, options: dict) -> list[str]:
-        """What it does not take, a line each."""
-        values, unknown, found = {}, set(), []
-        for name in (n for n in options if n in self.known):
+        """What it does not take, a line each; its own defaults need no look."""
+        said = {n: o for n, o in options.items() if n in self.given or n not in self.known}
+        values, found = {}, []
+        for name in [n for n in said if n in self.given]:
             try:
-                values[name] = self.templar.template(self.known[name])
+                values[name] = self.templar.template(self.given[name])
             except AnsibleUndefinedVariable as error:
                 found.append(f"{self.name}: {name}: {self._hint(error)}")
             except AnsibleError:
-                unknown.add(name)
-        options = {name: option for name, option in options.items() if name not in unknown}
-        return found or [line for line in ArgumentSpecValidator(options).validate(values)
+                del said[name]
+        return found or [line for line in ArgumentSpecValidator(said).validate(values)
                          .error_messages if TO_COME not in line]
 
     def unmade(self) -> list[str]:
