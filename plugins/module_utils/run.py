@@ -66,12 +66,13 @@ def stack_module(components: dict) -> None:
     """main() of the module that converges all components of a stack in one graph."""
     parts = dict(components=dict(type="dict", required=True),
                  variables=dict(type="list", elements="str", default=[]),
-                 role_variables=dict(type="list", elements="str", default=[]))
+                 roles=dict(type="dict", default={}))
     module = Module("stack", {**aws_argument_spec(), **COMMON, **parts})
     given = module.params["components"]
     problems = [f"{name}: unknown component{nearest(name, components)}"
                 for name in given if name not in components]
-    own, others = [*components, *VARIABLES], module.params["role_variables"]
+    own = [*components, *VARIABLES]
+    others = [name for options in module.params["roles"].values() for name in options]
     # Those of roles are alike in their prefix, and roles note results by such names too.
     problems += [f"variable {name}: a stack has none of this name; did you mean {close[0]}?"
                  for name in module.params["variables"] if name not in (*own, *others)

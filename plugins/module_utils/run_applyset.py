@@ -14,9 +14,9 @@ from ansible.module_utils.common.parameters import env_fallback
 from .clients.helm import Helm, described
 from .clients.kubeconfig import from_kubeconfig, yaml
 from .clients.kube_lease import LeaseObject
-from .clients.kubernetes import Cluster, Nowhere, urllib3
+from .clients.kubernetes import METADATA, Cluster, Nowhere, urllib3
 from .clients.lease import Held, Lease
-from .components.applyset import RELEASE, build, link
+from .components.applyset import RELEASE, build, link, secrets_elsewhere
 from .engine.errors import Denied, Failure, NotFound, Refused
 from .engine.plan import Policy, destroy, plan
 from .engine.resource import jmespath
@@ -27,7 +27,7 @@ from .session import OPTIONS, Session, carry_out
 from .types.applyset import ID, PART_OF, Parent
 from .types.compare import contested, masked_given, shown, veil
 from .types.helm import HelmRelease
-from .types.kubernetes import Kinds, group_kind
+from .types.kubernetes import Kinds, group_kind, place
 
 # Those of amazon.aws: its own code brings boto3 along, which a kubeconfig does not need.
 AWS = dict(
@@ -219,8 +219,26 @@ class SetSession(Session):
                    for change, found in self._owned(current))] if self.present else []
         if lacking and not self.module.check_mode:
             raise Refused(lacking)
-        for line in lacking:
+        for line in [*lacking, *self._secrets(current)]:
             self.module.warn(line)
+
+    def _secrets(self, current) -> list[str]:
+        """Secrets that workloads with something to do need, and that nobody known has or makes."""
+        changed = {c.key for c in current.steps}
+        wanted = {where: [key for key in keys if key in changed] for where, keys in
+                  secrets_elsewhere(self.resources[1:] if self.present else ()).items()}
+        spaces = {where.split("/")[0] for where, keys in wanted.items() if keys}
+        if not spaces or isinstance(self.api, Nowhere):
+            return []
+        path = self.api.served("", "Secret").at(spaces.pop() if len(spaces) == 1 else "")
+        try:
+            there = {place(found["metadata"]) for found in
+                     self.api.pages(path, {"Accept": METADATA})}
+        except Denied:  # nobody says that it is not
+            return []
+        return [f"{', '.join(keys)}: Secret {where} is neither in the set nor in the cluster; "
+                "until it is made, pods that need it do not start"
+                for where, keys in wanted.items() if keys and where not in there]
 
     def _owned(self, current) -> list:
         """(change, path -> field manager) of what takes fields from others without a word."""

@@ -20,6 +20,8 @@ description:
     the label C(applyset.kubernetes.io/part-of), so that C(kubectl) can list them.
   - A run waits until each object is ready, by the rules of its kind. What is not in time says why,
     by its conditions, its pods and the events of its namespace.
+  - A plan warns of Secrets that the pods of what it changes need, and that neither the cluster nor
+    anything in the set has or makes. It lists the names of Secrets for that, if the caller may.
 author: groundwork.aws contributors (@groundwork-aws)
 extends_documentation_fragment:
   - amazon.aws.common.modules

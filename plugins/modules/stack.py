@@ -26,16 +26,17 @@ options:
   variables:
     description:
       - Names of the host's variables. One that is nearly a component's name, or that of a variable
-        of the role P(groundwork.aws.stack#role) or in O(role_variables), is refused as a typing
-        error.
+        of the role P(groundwork.aws.stack#role) or of O(roles), is refused as a typing error.
     type: list
     elements: str
     default: []
-  role_variables:
-    description: Names of the variables that the roles for the stack's cluster know.
-    type: list
-    elements: str
-    default: []
+  roles:
+    description:
+      - Roles for the stack's cluster, by their folders, each with the options of its argument
+        specification. What they do not take of the host's variables, with the outputs of the plan,
+        is refused before anything is changed.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""

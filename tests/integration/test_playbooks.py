@@ -166,18 +166,28 @@ def test_roles_of_the_cluster(lab, inventory, tmp_path):
         assert "tenancy/namespace" not in done.stdout
 
 
-def test_what_a_role_does_not_take_is_told_in_a_few_lines(lab, inventory):
+def test_what_roles_do_not_take_is_refused_before_anything_is_made(lab, inventory):
     """All of it at once, without the specification that Ansible would show with it."""
-    stack = {"eks_cluster": {"version": "1.35"}, "stack_roles": ["tenancy", "workload"],
-             "tenancy_namespaces": [{"name": "shop", "alow": []}],
-             "workload_namespaces": [{"name": "shop"}],
-             "workload_services": [{"name": "web", "image": "web:1", "ports": [{"port": "a"}]}]}
-    done = lab.run("plan", "-i", inventory({"acme-dev": stack}))
-    text = done.stdout + done.stderr
-    assert done.returncode == 2
-    assert "tenancy_namespaces.alow" in text
-    assert "argument 'port' is of type str found in 'workload_services -> ports'" in text
-    assert len(text[text.index("Refuse what they do not take"):].splitlines()) < 40, text
+    tenant = {"name": "a", "secret": "s"}
+    stack = {"eks_cluster": {"version": "1.35"}, "postgres_tenancy_tenants": [tenant, tenant],
+             "stack_roles": ["tenancy", "postgres_tenancy", "workload"],
+             **dict.fromkeys(["postgres_tenancy_database", "postgres_tenancy_admin_secret"], "a"),
+             **dict.fromkeys(["postgres_tenancy_host", "postgres_tenancy_reader_host",
+                              "postgres_tenancy_port", "postgres_tenancy_login_secret"], 1),
+             "workload_namespaces": [{"name": "shop"}], "workload_services": [{"name": "web"}]}
+    told = [{**stack, "tenancy_namespaces": [{"name": "shop", "alow": []}],
+             "workload_services": [{"name": "web", "image": "a", "ports": [{"port": "a"}]}]}, (
+                 "tenancy_namespaces.alow. Supported parameters include: allow, ",
+                 "argument 'port' is of type str found in 'workload_services -> ports'")], [stack, (
+                     "postgres_tenancy: postgres_tenancy_tenants: a and a are one name",
+                     "workload: web: image is missing; ECR has no repository of its name")]
+    for variables, says in told:
+        done = lab.run("site", "-i", inventory({"acme-dev": variables}))
+        text = " ".join((done.stdout + done.stderr).split())
+        assert done.returncode == 2
+        assert all(line in text for line in says), text
+        assert len((done.stdout + done.stderr).splitlines()) < 50, text
+    assert not any(lab.control("inventory").values())
     misspelt = {"eks_cluster": {"version": "1.35"}, "stack_roles": ["tenancy"],
                 "tenancy_namespace": [{"name": "shop"}]}
     done = lab.run("plan", "-i", inventory({"acme-dev": misspelt}))

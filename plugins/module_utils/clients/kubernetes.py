@@ -29,6 +29,8 @@ ATTEMPTS = 5  # tries of a read, and of a write that was refused for its rate
 WIDTH = 8  # calls side by side
 PAGE = 500  # objects of a page, as kubectl asks for
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+# https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
+METADATA = "application/json;g=meta.k8s.io;v=v1;as=PartialObjectMetadataList"
 APPLY = "application/apply-patch+yaml"  # JSON is YAML
 # First match wins: (status, pattern of reason, causes and message) -> kind of failure.
 # https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/
@@ -224,11 +226,11 @@ class Cluster:
         """One read."""
         return self.call("GET", path, query=query)[1]
 
-    def pages(self, path: str, **query) -> list[dict]:
+    def pages(self, path: str, headers: dict | None = None, **query) -> list[dict]:
         """All objects of a listing; each says itself what it is, as it does when read alone."""
         found = []
         while True:
-            page = self.get(path, limit=PAGE, **query)
+            page = self.call("GET", path, query={"limit": PAGE, **query}, headers=headers)[1]
             kind = {"apiVersion": page.get("apiVersion"),
                     "kind": page.get("kind", "").removesuffix("List")}
             found += [{**kind, **item} for item in page.get("items") or ()]

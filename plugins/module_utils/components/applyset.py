@@ -9,10 +9,10 @@ import typing
 
 from ..engine.resource import KEY, OWNER, search
 from ..types.applyset import PART_OF, Parent
-from ..types.compare import encoded, hidden, labelled, veil
+from ..types.compare import encoded, flat, hidden, labelled, veil
 from ..types.kubernetes import Kinds, group_kind, group_version, place
 from .manifests import (
-    defined, flattened, releases_wrong, reserved, scopes, twice, versions,
+    defined, flattened, quantities, releases_wrong, reserved, scopes, twice, versions,
 )
 from .references import (
     BINDINGS, CALLS, CRD, DEPENDS_ON, GRANTED, IN_PODS, NAMED, RULES,
@@ -45,7 +45,7 @@ def build(manifests, parent: Parent, kinds: Kinds, releases=(),
     charts = [_release(given, parent, kinds) for given in releases]
     members = [*resources, *charts]
     problems += [*twice(members), *versions(resources), *reserved(resources, parent),
-                 *releases_wrong(releases)]
+                 *quantities(resources), *releases_wrong(releases)]
     graph = Graph(resources, charts)
     problems += graph.after({r.key: given["needs"] for r, given in zip(charts, releases)})
     problems += graph.problems if strict else []
@@ -216,6 +216,30 @@ class Graph:
                 found.add(key)
                 todo += self.edges.get(key, ())
         return found
+
+
+def secrets_elsewhere(members) -> dict:
+    """namespace/name -> keys of the workloads that need this Secret, which nothing here makes.
+
+    A release may make any in its namespace, and an object of somebody's own kind each one that it
+    names there, as an ExternalSecret or a Certificate does.
+    """
+    made = {r.place for r in members if r.group_kind == "Secret"}
+    charts = {r.namespace for r in members if r.group_kind == "HelmRelease"}
+    made |= {f"{r.namespace}/{value}" for r in members
+             if "." in r.group and not r.group.endswith(".k8s.io")
+             for value in flat(r.manifest).values()}
+    ways = [path.rpartition(".") for path, kind in IN_PODS if kind == "Secret"]
+    found = {}
+    for resource in members:
+        pod = search(resource.pods, resource.manifest) if getattr(resource, "pods", "") else None
+        for owner, _dot, name in ways if isinstance(pod, dict) else ():
+            for named in search(f"{owner}.{{name: {name}, optional: optional}}", pod) or ():
+                where = f"{resource.namespace}/{named['name']}"
+                if named["name"] and not named["optional"] and where not in made \
+                        and resource.namespace not in charts:
+                    found.setdefault(where, {})[resource.key] = None
+    return {where: list(keys) for where, keys in found.items()}
 
 
 def _matches(rule: dict, resource) -> bool:

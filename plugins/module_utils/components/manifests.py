@@ -7,12 +7,17 @@ import re
 
 from ..engine.resource import search
 from ..types.applyset import Parent
+from ..types.compare import flat
 from ..types.helm import same_version
 from ..types.kubernetes import group_kind, group_version
-from .references import CRD
+from .references import CRD, OF_PODS, QUANTITIES
 
 # https://helm.sh/docs/chart_template_guide/builtin_objects/, and chartutil.ValidateReleaseName
 RELEASE_NAME, RELEASE_LENGTH = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?"), 53
+# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/; n and u as in
+# https://github.com/kubernetes/apimachinery/blob/master/pkg/api/resource/suffix.go
+QUANTITY = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)"
+                      r"([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?\s*")
 
 
 def flattened(manifests) -> tuple[list, list]:
@@ -94,6 +99,22 @@ def reserved(resources, parent: Parent) -> list[str]:
            ("Lease.coordination.k8s.io", f"{parent.namespace}/groundwork-{parent.name}")}
     return [f"{r.key}: this is where the set itself is kept; give one of them another name"
             for r in resources if (r.group_kind, r.place) in own]
+
+
+def quantities(resources) -> list[str]:
+    """Values that are none where the server takes quantities only."""
+    found = []
+    for resource in resources:
+        places = [QUANTITIES.get(resource.group_kind)]
+        places += [rf"{re.escape(resource.pods)}\.({OF_PODS})"] if resource.pods else []
+        where = "|".join(filter(None, places))
+        values = flat(resource.manifest) if where else {}
+        found += [f"{resource.key}: {path}: {value!r} is no quantity; write a number and its unit, "
+                  "such as 500m, 1.5 or 2Gi" for path, value in values.items()
+                  if re.fullmatch(where, path) and value is not None
+                  and not QUANTITY.fullmatch(str(value))
+                  and not str(value).startswith("(after apply: ")]
+    return found
 
 
 def releases_wrong(releases) -> list[str]:

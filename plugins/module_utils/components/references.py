@@ -1,6 +1,6 @@
 # Copyright: groundwork.aws contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where Kubernetes objects name each other, as data."""
+"""Where Kubernetes objects name each other, and where they hold quantities, as data."""
 from __future__ import annotations
 
 DEPENDS_ON = "config.kubernetes.io/depends-on"
@@ -47,4 +47,20 @@ CALLS = {
     f"MutatingWebhookConfiguration.{ADMISSION}": "webhooks[].clientConfig.service",
     "APIService.apiregistration.k8s.io": "[spec.service]",
     CRD: "[spec.conversion.webhook.clientConfig.service]",
+}
+# Where quantities are, as paths of compare.flat: in a pod's specification, and in other kinds.
+# https://kubernetes.io/docs/reference/kubernetes-api/
+ANY = r"[.\[].+"
+REQUESTS = rf"resources\.(requests|limits){ANY}"
+OF_PODS = (rf"((containers|initContainers)\[[^]]+\]\.)?{REQUESTS}|"
+           rf"volumes.+\.(emptyDir\.sizeLimit|ephemeral\.volumeClaimTemplate\.spec\.{REQUESTS})")
+QUANTITIES = {
+    "PersistentVolumeClaim": rf"spec\.{REQUESTS}",
+    "StatefulSet.apps": rf"spec\.volumeClaimTemplates\[[^]]+\]\.spec\.{REQUESTS}",
+    "PersistentVolume": rf"spec\.capacity{ANY}",
+    "ResourceQuota": rf"spec\.hard{ANY}",
+    "LimitRange": rf"spec\.limits\[\d+\]\.(default|defaultRequest|max|min|"
+                  rf"maxLimitRequestRatio){ANY}",
+    "HorizontalPodAutoscaler.autoscaling":
+        r"spec\.metrics\[\d+\]\.\w+\.target\.(averageValue|value)",
 }

@@ -17,7 +17,7 @@ from ansible_collections.groundwork.aws.plugins.module_utils.types.kubernetes im
 from ansible_collections.groundwork.aws.plugins.module_utils.types.reasons import trouble
 from ansible_collections.groundwork.aws.plugins.plugin_utils.action import closing
 from ansible_collections.groundwork.aws.plugins.plugin_utils.tree import tree
-from tests.kube_world import SETS, manifests
+from tests.kube_world import SETS, Watched, manifests
 from tests.world import actions
 
 pytestmark = pytest.mark.kube
@@ -218,6 +218,38 @@ def test_unknown_kind_and_namespace(world):
     assert set(actions(result).values()) == {"create"}
     assert sorted(w.split(";")[0].split(" of ")[0] for w in result["warnings"]) == \
         [f"namespace {world.space} is not there", "unknown kind Widget"]
+
+
+def test_a_secret_that_nobody_makes(world, monkeypatch):
+    """It is told of workloads with something to do, after one listing if that is allowed."""
+    asked, pages, there = [], Watched.pages, {
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "here", "namespace": "{ns}"}}
+
+    def listed(self, path, headers=None, **query):
+        asked.append((path, bool(headers)))
+        return pages(self, path, headers, **query)
+
+    def denied(self, path, headers=None, **query):
+        if headers:
+            raise Denied("Forbidden", "secrets is forbidden")
+        return pages(self, path, **query)
+
+    api = edited(DEPLOYMENT, "spec.template.spec.imagePullSecrets",
+                 [{"name": "here"}, {"name": "gone"}])
+    world.make([SPACE, there])
+    monkeypatch.setattr(Watched, "pages", denied)
+    assert world.run([api], check=True)["warnings"] == []
+    monkeypatch.setattr(Watched, "pages", listed)
+    said = world.run([api], check=True)["warnings"]
+    assert said == [world.named("{ns}/deployment/{ns}:api: Secret {ns}/gone is neither in the set "
+                                "nor in the cluster; until it is made, pods that need it do not "
+                                "start")]
+    assert [path for path, metadata in asked if metadata] == \
+        [world.named("/api/v1/namespaces/{ns}/secrets")]
+    assert actions(world.run([api]))
+    asked.clear()
+    result = world.run([api])
+    assert (actions(result), result["warnings"], [m for _p, m in asked if m]) == ({}, [], [])
 
 
 def test_unreachable(world, tmp_path):

@@ -10,7 +10,9 @@ import yaml
 from ansible_collections.groundwork.aws.plugins.module_utils.clients.kubernetes import (
     Nowhere, Rejected, failure,
 )
-from ansible_collections.groundwork.aws.plugins.module_utils.components.applyset import build
+from ansible_collections.groundwork.aws.plugins.module_utils.components.applyset import (
+    build, secrets_elsewhere,
+)
 from ansible_collections.groundwork.aws.plugins.module_utils.engine import errors
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.resource import search
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.wait import Clock
@@ -21,15 +23,21 @@ from ansible_collections.groundwork.aws.plugins.module_utils.types.kubernetes im
 
 SETS = Path(__file__).parents[2] / "sets"
 EDGES = yaml.safe_load((SETS / "edges.yml").read_text())["cases"]
+SECRETS = yaml.safe_load((SETS / "secrets.yml").read_text())["cases"]
+QUANTITIES = yaml.safe_load((SETS / "quantities.yml").read_text())["cases"]
 STATES = yaml.safe_load((SETS / "states.yml").read_text())["cases"]
 
 
-def built(objects: list) -> dict:
-    """kind/name (namespace/kind/name for those of dev) -> resource of a set."""
+def members(objects: list, releases=()) -> list:
+    """The resources of a set, but for its parent."""
     parent = Parent(key="set/parent/set", name="set", namespace="default")
     kinds = Kinds(Nowhere("cluster", Clock()), parent)
-    return {f"{r.kind}/{r.manifest['metadata']['name']}": r
-            for r in build(objects, parent, kinds)[1:]
+    return build(objects, parent, kinds, releases)[1:]
+
+
+def built(objects: list) -> dict:
+    """kind/name -> resource of a set, of those that are not in dev."""
+    return {f"{r.kind}/{r.manifest['metadata']['name']}": r for r in members(objects)
             if r.manifest["metadata"].get("namespace") != "dev"}
 
 
@@ -41,6 +49,25 @@ def test_what_comes_before_what(case):
                  if not isinstance(r, Parent)]
         assert sorted(needs) == sorted(after), name
         assert not [r for r in found[name].needs if getattr(r, "namespace", "") == "dev"]
+
+
+@pytest.mark.parametrize("case", QUANTITIES, ids=[c["name"] for c in QUANTITIES])
+def test_quantities(case):
+    told = []
+    try:
+        built(case["objects"])
+    except ValueError as error:
+        told = str(error).splitlines()
+    rest = " is no quantity; write a number and its unit, such as 500m, 1.5 or 2Gi"
+    assert sorted(told) == sorted(line + rest for line in case["refused"])
+
+
+@pytest.mark.parametrize("case", SECRETS, ids=[c["name"] for c in SECRETS])
+def test_secrets_elsewhere(case):
+    releases = [{"chart": "web", "repo": None, "version": "1.0.0", "values": {}, "needs": [],
+                 "secret_values": {}, "timeout": None, "own_version": None, **release}
+                for release in case.get("releases", ())]
+    assert secrets_elsewhere(members(case["objects"], releases)) == case["wanted"]
 
 
 @pytest.mark.parametrize("case", STATES, ids=[f"{c['kind']}: {c['name']}" for c in STATES])
