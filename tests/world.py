@@ -22,11 +22,15 @@ from ansible_collections.groundwork.aws.plugins.module_utils.engine.resource imp
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.wait import Clock
 
 from lab.aws import Lab
+from tools.permissions import action, granted
 
 ACCOUNT, REGION, STACK = "123456789012", "us-east-1", "acme-test"
 PLANS = Path(__file__).parent / "plans"
 BUILT = {}  # options of the stack built last, and a snapshot of its account
 LOADER = botocore.loaders.create_loader()  # service models, read once for all tests
+
+
+allowed = functools.lru_cache(maxsize=None)(granted)  # by docs/permissions.md
 
 
 class Ended(Exception):
@@ -140,6 +144,8 @@ class World:
             with patched(self):
                 run.execute(module, components, copy.deepcopy(options))
         except Ended as ended:
+            denied = {action(*name.split(".")) for name in self.asked} - allowed(check)
+            assert not denied, f"not in docs/permissions.md: {denied}"
             return dict(ended.result, failed=ended.failed)
         raise AssertionError("neither exit_json nor fail_json was called")
 
