@@ -23,12 +23,16 @@ from ansible_collections.groundwork.aws.plugins.module_utils.engine.wait import 
 from botocore.config import Config
 
 from lab.aws import Lab
+from tools.permissions import action, granted
 
 ACCOUNT, REGION, STACK = "123456789012", "us-east-1", "acme-test"
 PLANS = Path(__file__).parent / "plans"
 BUILT = {}  # options of the stack built last, and a snapshot of its account
 FREE = collections.defaultdict(list)  # how clients are made -> those that no run has any more
 LOADER = botocore.loaders.create_loader()  # service models, read once for all tests
+
+
+allowed = functools.lru_cache(maxsize=None)(granted)  # by docs/permissions.md
 
 
 class Ended(Exception):
@@ -182,6 +186,8 @@ class World:
         except Ended as ended:
             for session in self.sessions:
                 session.free()
+            denied = {action(*name.split(".")) for name in self.asked} - allowed(check)
+            assert not denied, f"not in docs/permissions.md: {denied}"
             return dict(ended.result, failed=ended.failed)
         raise AssertionError("neither exit_json nor fail_json was called")
 

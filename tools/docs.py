@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import findings
+import permissions
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -139,6 +140,7 @@ def pages(found):
             link = os.path.relpath(home(kind, name), DOCS)
             index += f"* [{name}]({link}): {plain(summary_of(kind, page))}\n"
     result[DOCS / "findings.md"] = NOTE + findings.page()
+    result[DOCS / "permissions.md"] = NOTE + permissions.page()
     result[DOCS / "reference.md"] = index
     return result
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime
 
 from .clients.facts import Facts
+from .clients.rehearsal import violations
 from .components import rules
 from .components.findings import Finding, View
 from .engine.errors import Refused
@@ -74,7 +75,8 @@ class Validator:
             stack=self.stack, options=self.known, today=today(), lives=current.lives,
             creates=frozenset(c.key for c in current.changes if c.action == "create"),
             updates={c.key: c.changed for c in current.changes
-                     if c.action in ("update", "replace")})
+                     if c.action in ("update", "replace")},
+            violations=tuple(violations(api, current)))
         found = self._told(rules.online(see, Facts(api), self.params["waivers"]))
         if found:
             raise Refused(found)

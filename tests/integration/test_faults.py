@@ -133,6 +133,23 @@ def test_a_role_deleted_by_hand_comes_back_and_its_cluster_stays():
     assert actions(world.run(NODES)) == {}
 
 
+def test_a_template_deleted_by_hand_takes_its_group_along():
+    """Its group is made anew: Ec2LaunchTemplateNotFound in
+    https://docs.aws.amazon.com/eks/latest/userguide/troubleshooting.html
+    """
+    world, key = World(), "eks_nodegroups/nodegroup/a"
+    actions(world.run(NODES))
+    client(world).delete_launch_template(LaunchTemplateName="acme-test-a-nodes")
+    for check in (True, False):
+        result = world.run(NODES, check=check)
+        assert result["failed"] and f"allow_replace: [{key}]" in result["msg"]
+        assert not world.writes()
+    plan = actions(world.run(NODES, check=True, allow_replace=[key]))
+    assert plan == {"eks_nodegroups/launch_template/a": "create", key: "replace"}
+    assert actions(world.run(NODES, allow_replace=[key])) == plan
+    assert actions(world.run(NODES)) == {}
+
+
 def test_what_blocks_a_removal_is_named():
     world = World()
     actions(world.run(NETWORK))

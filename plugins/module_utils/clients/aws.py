@@ -37,6 +37,7 @@ class Service:
     def __init__(self, aws: "Aws", name: str):
         self._aws, self._name = aws, name
         self._client = aws.client(name)
+        self.meta = self._client.meta  # what its API is like
 
     def __getattr__(self, method: str):
         operation = self._client.meta.method_to_api_mapping[method]

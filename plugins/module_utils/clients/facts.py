@@ -28,6 +28,18 @@ class Facts:
         """Kubernetes versions that EKS offers for new clusters and updates."""
         return self._pages("eks", "describe_cluster_versions", "clusterVersions[].clusterVersion")
 
+    def addon_versions(self, kubernetes: str) -> dict[str, list] | None:
+        """Add-on -> the versions of it that EKS offers for a Kubernetes version."""
+        found = self._pages("eks", "describe_addon_versions", "addons[]",
+                            kubernetesVersion=kubernetes)
+        return None if found is None else {
+            addon["addonName"]: [v["addonVersion"] for v in addon["addonVersions"]]
+            for addon in found}
+
+    def access_policies(self) -> list[str] | None:
+        """ARNs of the access policies that EKS has."""
+        return self._pages("eks", "list_access_policies", "accessPolicies[].arn")
+
     def offered_zones(self, instance_types) -> dict[str, set] | None:
         """Instance type -> names of the region's zones that have it."""
         wanted = sorted(set(instance_types))

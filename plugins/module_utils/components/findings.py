@@ -89,6 +89,7 @@ class View:
     creates: frozenset = field(default_factory=frozenset)  # keys that the plan creates
     updates: dict = field(default_factory=dict)  # key -> {field: (live, wanted)}
     lives: dict = field(default_factory=dict)  # key -> live object, of what the plan has read
+    violations: tuple = ()  # (key, value that an API does not take)
 
     def __contains__(self, component: str) -> bool:
         return component in self.options

@@ -115,7 +115,7 @@ class Builder:
         role = Role(
             key=f"iam_roles/role/{name}", path=given["path"], description=given["description"],
             role_name=given["role_name"] or self.stack.name("role", name), trust=self.trust(),
-            permissions_boundary=self.policy(boundary, policies) if boundary else None,
+            permissions_boundary=self.policy(boundary, policies) if boundary else "",
             tags=dict(given["tags"]))
         _check_name(f"{self.where}.role_name", role.role_name, "role_name", self.problems)
         attachments = [RolePolicyAttachment(

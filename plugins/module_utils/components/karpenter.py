@@ -75,7 +75,7 @@ def _role(name: str, options: dict, stack, trust) -> Role:
     boundary = options["permissions_boundary"]
     return Role(key=f"karpenter/role/{name}", path=options["path"] or home(stack.id), trust=trust,
                 role_name=options[f"{name}_role_name"] or stack.name("role", "karpenter", name),
-                permissions_boundary=managed_policy(boundary, stack) if boundary else None)
+                permissions_boundary=managed_policy(boundary, stack) if boundary else "")
 
 
 def _nodes(options: dict, stack) -> list:

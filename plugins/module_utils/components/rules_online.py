@@ -26,6 +26,32 @@ def wanted_version(see: View) -> str | None:
     return str(version) if version and CLUSTER in see.creates else None
 
 
+def places(path: str, value):
+    """(path, value) of everything in options, names of the user's choice too, at any depth."""
+    pairs = value.items() if isinstance(value, dict) else \
+        enumerate(value) if isinstance(value, list) else ()
+    for name, inner in pairs:
+        here = f"{path}.{name}" if isinstance(value, dict) else f"{path}[{name}]"
+        yield here, name
+        yield here, inner
+        yield from places(here, inner)
+
+
+@rule(RULES, "api-value", ERROR, "write one that the API takes")
+def api_value(see: View, _facts):
+    """A value that the API does not take, by the model of it that botocore has"""
+    for key, found in see.violations:
+        component, name = key.split("/", 1)
+        last = found.path.rpartition(".")[2].lower()
+        options = [path for path, value in places(component, see.options.get(component))
+                   if value == found.value and type(value) is type(found.value)]
+        # Of several, that of the object, and of the parameter's name.
+        path = max(options, default=component, key=lambda path: (
+            name.rpartition("/")[2] in path.split("."),
+            path.rpartition(".")[2].replace("_", "") == last))
+        yield path, f"{found.path} of {name} must {found.rule}, and is {found.value!r:.80}"
+
+
 @rule(RULES, "eks-version-step", ERROR, "go up one minor at a time", decision=1)
 def version_step(see: View, _facts):
     """A Kubernetes version below the cluster's, or more than one minor above it"""
@@ -49,6 +75,39 @@ def version_offered(see: View, facts):
     if offered and version not in offered:
         yield ("eks_cluster.version", f"EKS does not offer {version} in {see.stack.region}",
                f"choose one of {', '.join(sorted(offered, key=minor, reverse=True))}")
+
+
+@rule(RULES, "addon-version-offered", ERROR, "choose a version that EKS offers, or default")
+def addon_offered(see: View, facts):
+    """An exact version of an add-on that EKS does not offer for the Kubernetes version"""
+    live = see.lives.get(CLUSTER) or {}
+    version = see.part("eks_cluster").get("version") or live.get("version")
+    for path, name, addon in see.each("eks_cluster", "addons"):
+        exact, key = addon.get("addon_version"), f"eks_cluster/addon/{name}"
+        if not version or exact in (None, "default", "latest") or not (
+                key in see.creates or "addon_version" in see.updates.get(key, ())):
+            continue
+        offers = facts.addon_versions(str(version))
+        if offers and name not in offers:
+            yield (path, f"EKS offers no such add-on for Kubernetes {version}",
+                   nearest(name, offers))
+        elif offers and exact not in offers[name]:
+            yield (f"{path}.addon_version", f"EKS does not offer {exact} for Kubernetes {version}",
+                   f"choose one of {', '.join(offers[name][:5])}, or default")
+
+
+@rule(RULES, "unknown-access-policy", ERROR, "name an access policy of EKS")
+def unknown_access_policy(see: View, facts):
+    """An access policy that EKS does not have"""
+    asked = [(f"{path}.policies.{policy}", policy)
+             for path, name, entry in see.each("eks_cluster", "access_entries")
+             for policy in entry.get("policies") or ()
+             if f"eks_cluster/access_policy/{name}-{policy.split('/')[-1]}" in see.creates]
+    known = facts.access_policies() if asked else None
+    names = {arn.split("/")[-1] for arn in known or ()}
+    for path, policy in asked if known else ():
+        if policy not in known and policy not in names:
+            yield path, f"EKS has no access policy {policy}", nearest(policy.split("/")[-1], names)
 
 
 def asked_types(see: View) -> list[tuple[str, str, list]]:

@@ -91,11 +91,11 @@ class Steps:
         create = partial(self.attempt, partial(wanted.create, self.api), usual, wanted.key, heir)
         try:
             return (yield from create()) or {}
-        except Exists:  # the one of that name may be leaving, or have gone since
-            listing = yield from self.attempt(Wait(0, type(wanted)))
-            for live in listing.leaving.find(wanted):
+        except Exists:  # by a lost answer; or the one of that name is leaving, or has gone since
+            leaving = (yield from self.attempt(Wait(0, type(wanted)))).leaving.find(wanted)
+            for live in leaving:
                 yield from self.reach("gone", wanted, live)
-            return (yield from create()) or {}
+            return not leaving and (yield from heir()) or (yield from create()) or {}
 
     def heir(self, wanted, old):
         """What a creation has made: not what is replaced, or was before, nor somebody else's."""
@@ -177,10 +177,9 @@ class Steps:
             try:
                 return (yield request)
             except Failure as failure:
-                if look and isinstance(failure, (Ambiguous, Exists)):
-                    found = yield from look()
-                    if found:
-                        return found
+                found = look and isinstance(failure, Ambiguous) and (yield from look())
+                if found:
+                    return found
                 patience = long if isinstance(failure, (Ambiguous, Busy)) else short
                 healing = isinstance(failure, heals) or any(
                     re.search(p, str(failure)) for p in patterns)

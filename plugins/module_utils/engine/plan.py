@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from .errors import Failure, Refused
 from .graph import closed, reached, remaining
 from .resource import (
-    KEY, OWNER, Impact, Lookup, Resource, canonical, diff, field_types, needs,
+    KEY, OWNER, Impact, Lookup, Resource, canonical, diff, field_types, leaves, needs,
     refers_to, resolved, search, unknown_keys,
 )
 from .scan import Scan
@@ -117,7 +117,6 @@ class Survey:
         self.types = sorted({*types, *kinds}, key=lambda cls: (
             len(reached([cls], refers_to)), cls.__name__))  # those referred to first
         self.lives, self.problems, self.claimed = {}, [], {}  # claimed: id(live) -> key
-        self.replaced = set()  # keys
         scan.read(self.types)
 
     def located(self):
@@ -149,10 +148,20 @@ class Survey:
             self.problems.append(f"plan {wanted.key}: it is the same object as {other}")
         return live
 
-    def differs(self, value) -> bool:
-        """Whether a value is certainly another one: what is made again may get the same name."""
-        keys = unknown_keys(value)
-        return not keys or not self.replaced.isdisjoint(keys)
+    def differs(self, have, wanted) -> bool:
+        """Whether a value is certainly another one, though it may come from what is still to make.
+
+        What is made in place of something is another one. So is what is made again, unless the
+        live value ends in its name: then others may know it as before.
+        """
+        keys = unknown_keys(wanted)
+        return not keys or any(self.lives[k] is None and not self._again(k, have) for k in keys)
+
+    def _again(self, key: str, have) -> bool:
+        """Whether a live value may mean what is made, where it was not there."""
+        names = tuple(str(getattr(self.wanted[key], name)) for name in self.wanted[key].identity)
+        return key not in self.claimed.values() and any(
+            str(leaf).endswith(names) for leaf in leaves(have))
 
     def absent(self) -> list[str]:
         """A problem for each object that is looked up and not there."""
@@ -241,11 +250,10 @@ def _decide(wanted: Resource, live: dict | None, survey: Survey) -> Change:
         change.changed["ready"] = (False, True)  # begun by a run that did not see its end
     change.action = "update" if change.changed else "keep"
     allowed = any(fnmatch.fnmatchcase(change.key, p) for p in survey.policy.allow_replace)
-    sure = allowed or any(survey.differs(change.changed[n][1]) for n in fixed)
+    sure = allowed or any(survey.differs(*change.changed[n]) for n in fixed)
     if (fixed and sure) or state == "failed":
         change.action, change.reason = "replace", "failed" if state == "failed" else ""
         survey.lives[wanted.key] = None
-        survey.replaced.add(wanted.key)
         if not allowed and not (change.reason and not wanted.stateful):
             names = ", ".join("{} {!r} -> {!r}".format(n, *change.changed[n]) for n in fixed)
             survey.problems.append(f"replace {change.key}: {names} cannot be changed in place; "

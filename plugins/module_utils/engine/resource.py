@@ -250,8 +250,7 @@ def unknown_keys(value) -> list[str]:
 def canonical(value):
     """A comparable form: order of lists, key order and empty values do not count."""
     if isinstance(value, dict):
-        value = {k: canonical(v) for k, v in value.items()}
-        value = {k: v for k, v in value.items() if v not in (None, "", False, 0)}
+        value = {k: c for k, v in value.items() if (c := canonical(v)) not in (None, "", False, 0)}
     elif isinstance(value, (list, tuple, set)):
         value = sorted((canonical(v) for v in value), key=str)
     else:

@@ -20,6 +20,7 @@ class Declared(Resource):
     reads = ()  # (method, JMESPath of the objects in its answer)
     creates = ()  # (method, JMESPath of the object in its answer; empty: nothing useful)
     deletes = ()  # (method, parameter that takes the `ref`)
+    unrehearsed = ()  # fields whose values are made before the first call of a creation
 
     @classmethod
     def fetch(cls, scan):

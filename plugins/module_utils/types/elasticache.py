@@ -261,7 +261,7 @@ class ReplicationGroup(Cache):
                                     seconds=300, same=same_auth)
 
     ref, identity = "ReplicationGroupId", ("replication_group_id",)
-    tagged_as = "elasticache:replicationgroup"
+    unrehearsed, tagged_as = ("auth_token_enabled",), "elasticache:replicationgroup"
     reads = ("describe_replication_groups", "ReplicationGroups")
     creates = ("create_replication_group", "ReplicationGroup")
     modifies = "modify_replication_group"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ..clients.tags import pairs
 from ..engine.errors import NotFound
-from ..engine.resource import Resource, attr, create_only, updates
+from ..engine.resource import OWNER, Resource, attr, create_only, updates
 from . import policies
 from .declared import Declared, agrees, gathered, settled
 
@@ -98,6 +98,12 @@ class ManagedPolicy(Declared):
         api.iam.delete_policy(PolicyArn=live["Arn"])
 
 
+def _boundary(wanted: str, live: dict) -> str:
+    """Where none is wanted, a policy of the role's own stack goes, and one of others stays."""
+    have, owner = Role.read("permissions_boundary", live) or "", Role.tags_of(live).get(OWNER)
+    return wanted if wanted or f":policy{home(owner)}" in have else have
+
+
 class Role(Declared):
     """A role; what it may do hangs on it as members."""
 
@@ -105,7 +111,7 @@ class Role(Declared):
     path: str = create_only("Path")
     trust: dict = attr("AssumeRolePolicyDocument", same=policies.same)
     permissions_boundary: ManagedPolicy | str = attr("PermissionsBoundary.PermissionsBoundaryArn",
-                                                     param="PermissionsBoundary", of="Arn")
+                                                     default="", of="Arn", want=_boundary)
     description: str = attr(param="Description")  # no bulk read tells it
 
     service, ref, tags_path = "iam", "RoleName", "Tags"
@@ -123,6 +129,8 @@ class Role(Declared):
 
     def create(self, api):
         call = {**self.params(), "AssumeRolePolicyDocument": policies.text(self.trust)}
+        if self.permissions_boundary:
+            call["PermissionsBoundary"] = self.permissions_boundary
         return api.iam.create_role(**call, **self.tagging())["Role"]
 
     @updates("trust")
@@ -134,8 +142,11 @@ class Role(Declared):
     @updates("permissions_boundary")
     def change_boundary(self, api, live):
         """The most that the role may ever do."""
-        api.iam.put_role_permissions_boundary(RoleName=self.role_name,
-                                              PermissionsBoundary=self.permissions_boundary)
+        if self.permissions_boundary:
+            api.iam.put_role_permissions_boundary(RoleName=self.role_name,
+                                                  PermissionsBoundary=self.permissions_boundary)
+        else:
+            api.iam.delete_role_permissions_boundary(RoleName=self.role_name)
 
     @updates("tags")
     def retag(self, api, live):

@@ -54,6 +54,7 @@ class Secret(Declared):
 
     service, ref, identity, tags_path = "secretsmanager", "ARN", ("name",), "Tags"
     stateful = delete_first = True
+    unrehearsed = ("password", "certificate")
     outputs = {"arn": "ARN", "name": "Name", "certificate": MARKED}
 
     @property

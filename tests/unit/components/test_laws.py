@@ -58,7 +58,7 @@ def test_a_life(case):
 def test_one_change(case, change):
     """Law 3: one changed option gives exactly that change, and then nothing is left to do."""
     world, options = built(case["options"]), changed(case["options"], change)
-    allowed = dict(allow_replace=["*"], allow_data_loss=[
+    allowed = dict(allow_replace=["*"], prune=change.get("prune", False), allow_data_loss=[
         key for key, wanted in change["expect"].items() if wanted["action"] == "replace"])
     plan = world.run(options, check=True, **allowed)
     assert not world.writes()

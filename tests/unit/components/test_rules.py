@@ -9,6 +9,7 @@ import re
 
 import pytest
 import yaml
+from ansible_collections.groundwork.aws.plugins.module_utils.clients.shapes import Violation
 from ansible_collections.groundwork.aws.plugins.module_utils.components import rules
 from ansible_collections.groundwork.aws.plugins.module_utils.components.context import Stack
 from ansible_collections.groundwork.aws.plugins.module_utils.components.findings import View
@@ -57,6 +58,8 @@ def found_in(case: dict) -> list:
     if "creates" in case or "updates" in case:
         see = View(stack=stack_of(case), options=options_of(case), today=today,
                    lives=case.get("lives", {}), creates=frozenset(case.get("creates", ())),
+                   violations=tuple((key, Violation("", *rest)) for key, *rest in
+                                    case.get("violations", ())),
                    updates={
                        key: {field: tuple(pair) for field, pair in fields.items()}
                        for key, fields in case.get("updates", {}).items()})

@@ -121,26 +121,6 @@ def test_the_old_one_is_not_taken_for_the_heir_whose_answer_was_lost():
     assert [o["Id"] == old for o in world.ours()] == [False]
 
 
-class Named(toys.Cluster):
-    """Others refer to it by its name."""
-
-    ref = "Name"
-
-
-def test_the_heir_of_a_name_is_found_after_a_lost_answer(world):
-    """The old one of that name is gone by then."""
-    roles = [made(toys.Role, f"toy/role/{name}", name=name) for name in "ab"]
-    for role in roles:
-        world.put("role", tags(role.key), Name=role.name)
-    world.put("cluster", tags(CLUSTER), Name="c", Role="role-1")
-    world.faults = {1: "lost_after"}
-    wanted = [*roles, made(Named, CLUSTER, name="c", role=roles[1])]
-    found = plan(wanted, Scan(world, STACK, wanted), (), Policy(allow_replace=("*",)))
-    outcomes = Run(found, Scan(world, STACK, wanted), world.clock).go()
-    assert {o.state for o in outcomes.values()} == {"done"}
-    assert [o["Role"] for o in world.ours("cluster")] == ["role-2"]
-
-
 @pytest.mark.parametrize("at", range(3))
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_replacement_that_was_killed_is_taken_up(world, at, when):
@@ -358,15 +338,6 @@ def test_a_listing_that_fails_for_a_while_fails_nothing(world):
     assert Run(found, Scan(world, STACK), world.clock).go()[cluster.key].state == "done"
 
 
-def test_a_name_that_is_leaving_is_waited_for(world):
-    role, (cluster,) = clusters(1)
-    applied(world, role, cluster)
-    world.delete(world.ours("cluster")[0]["Id"])
-    outcomes, _events = applied(world, role, cluster)
-    assert outcomes[cluster.key].state == "done" and outcomes[cluster.key].seconds > 700
-    assert len(world.ours("cluster")) == 1
-
-
 def test_destroy_waits_until_what_is_leaving_is_gone(world):
     role, (cluster,) = clusters(1)
     applied(world, role, cluster)
@@ -445,17 +416,3 @@ def test_the_real_clock_keeps_time():
     box = types.SimpleNamespace(get=lambda timeout: timeout)
     assert clock.get(box, -1) == 0
     assert 9 <= clock.jitter(10) <= 11 and clock.now() <= clock.now()
-
-
-def test_what_refers_to_something_made_again_is_compared_when_that_is_there(world):
-    wanted = [net()]
-    wanted.append(made(toys.Host, HOST, net=wanted[0]))
-    applied(world, *wanted)
-    world.objects.pop(next(i for i, o in world.objects.items() if o["Kind"] == "net"))
-    outcomes, _events = applied(world, *wanted)
-    assert outcomes[NET].state == "done"
-    assert "the next plan replaces it" in outcomes[HOST].why
-    with pytest.raises(errors.Refused, match="allow it with allow_replace"):
-        applied(world, *wanted)
-    outcomes, _events = applied(world, *wanted, allow_replace=(HOST,))
-    assert {o.state for o in outcomes.values()} == {"done"}
