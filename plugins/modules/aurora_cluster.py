@@ -263,6 +263,13 @@ outputs:
     aurora_cluster/db_cluster/main:
       endpoint: pingvas-shared-aurora.cluster-abcdefghijkl.us-east-1.rds.amazonaws.com
       port: 5432
+tags:
+  description:
+    - Tags of everything that belongs to the stack, for what controllers in its cluster make. Those
+      of the stack, C(Project) and C(Environment).
+  returned: whenever a plan could be made
+  type: dict
+  sample: {Project: sentineltranslate, Environment: dev, Owner: platform-team}
 findings:
   description: What the validator found that did not stop the run.
   returned: whenever a plan could be made

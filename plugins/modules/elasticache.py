@@ -148,6 +148,13 @@ outputs:
     elasticache/cache_cluster/dev:
       endpoint: pingvas-shared-cache-dev.abcdef.0001.use1.cache.amazonaws.com
       port: 6379
+tags:
+  description:
+    - Tags of everything that belongs to the stack, for what controllers in its cluster make. Those
+      of the stack, C(Project) and C(Environment).
+  returned: whenever a plan could be made
+  type: dict
+  sample: {Project: sentineltranslate, Environment: dev, Owner: platform-team}
 findings:
   description: What the validator found that did not stop the run.
   returned: whenever a plan could be made

@@ -150,6 +150,13 @@ outputs:
   returned: whenever a plan could be made
   type: dict
   sample: {"karpenter/queue/interruption": {name: pingvas-shared-queue-karpenter}}
+tags:
+  description:
+    - Tags of everything that belongs to the stack, for what controllers in its cluster make. Those
+      of the stack, C(Project) and C(Environment).
+  returned: whenever a plan could be made
+  type: dict
+  sample: {Project: sentineltranslate, Environment: dev, Owner: platform-team}
 findings:
   description: What the validator found that did not stop the run.
   returned: whenever a plan could be made

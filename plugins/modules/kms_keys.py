@@ -105,6 +105,13 @@ outputs:
   returned: whenever a plan could be made
   type: dict
   sample: {"kms_keys/key/data": {id: 1234abcd-12ab-34cd-56ef-1234567890ab}}
+tags:
+  description:
+    - Tags of everything that belongs to the stack, for what controllers in its cluster make. Those
+      of the stack, C(Project) and C(Environment).
+  returned: whenever a plan could be made
+  type: dict
+  sample: {Project: sentineltranslate, Environment: dev, Owner: platform-team}
 findings:
   description: What the validator found that did not stop the run.
   returned: whenever a plan could be made

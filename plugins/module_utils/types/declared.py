@@ -60,6 +60,13 @@ class Declared(Resource):
         return ""
 
 
+def merged(one: dict, other: dict) -> dict:
+    """Two structures of values, the second on top."""
+    both = {k: merged(one[k], v) if isinstance(v, dict) and isinstance(one.get(k), dict) else v
+            for k, v in other.items()}
+    return {**one, **both}
+
+
 def given(resource) -> set[str]:
     """The fields that a wanted object gives; none where nobody wants it."""
     return {n for n in resource.attrs if getattr(resource, n) is not None} if resource else set()

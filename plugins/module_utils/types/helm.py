@@ -51,13 +51,6 @@ def same_chart(wanted: str, live: str) -> bool:
     return name == live or name.endswith(".tgz")
 
 
-def merged(one: dict, other: dict) -> dict:
-    """Two structures of values, the second on top."""
-    both = {k: merged(one[k], v) if isinstance(v, dict) and isinstance(one.get(k), dict) else v
-            for k, v in other.items()}
-    return {**one, **both}
-
-
 class Found(Resource):
     """A release as Helm's own Secrets have it."""
 
