@@ -98,6 +98,7 @@ plan:
     after: {description: Wanted values of what changes., type: dict}
     unknown: {description: Fields that only the apply can tell., type: list, elements: str}
     reason: {description: Why an object that nobody changed is replaced or deleted., type: str}
+    about: {description: "What is to be made, or how it is called that goes.", type: str}
 summary:
   description: Number of objects per action.
   returned: whenever a plan could be made

@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 
 from .errors import Failure, Refused
 from .graph import closed, reached, remaining
-from .resource import (
-    KEY, OWNER, Impact, Lookup, Resource, canonical, diff, field_types, needs,
-    refers_to, resolved, search, unknown_keys,
-)
+from .resource import (KEY, OWNER, Impact, Lookup, Resource, canonical, diff, field_types, needs,
+                       refers_to, resolved, search, said, unknown_keys)
 from .scan import Scan
 
 GUARDS = {  # property of a resource that keeps it from being removed -> what the user reads
@@ -28,7 +26,7 @@ class Policy:
     """What the user allows beyond creating and changing in place."""
 
     allow_replace: tuple = ()  # key patterns
-    allow_data_loss: tuple = ()  # keys, spelled out
+    allow_data_loss: tuple = ()  # keys, said out
     adopt: tuple = ()  # keys of same-named objects to take over
     prune: bool = False  # remove what is left over
     components: tuple = ()  # left-overs of these components only; empty: all
@@ -116,8 +114,8 @@ class Survey:
         kinds = (r.kind if isinstance(r, Lookup) else type(r) for r in self.wanted.values())
         self.types = sorted({*types, *kinds}, key=lambda cls: (
             len(reached([cls], refers_to)), cls.__name__))  # those referred to first
-        self.lives, self.problems, self.claimed = {}, [], {}  # claimed: id(live) -> key
-        self.replaced = set()  # keys
+        # claimed: id(live) -> key; replaced: keys
+        self.lives, self.problems, self.claimed, self.replaced = {}, [], {}, set()
         scan.read(self.types)
 
     def located(self):
@@ -189,11 +187,12 @@ class Survey:
         for kind, key, parent in owned:
             if kind in field_types(cls)[cls.member_of] \
                     and canonical(search(of or kind.ref, parent)) == parent_id:
-                names = [cls.read(n, live) for n in cls.identity if n != cls.member_of]
-                names = [str(n) for n in names if n is not None] or \
-                    [str(search(cls.ref, live)) if cls.ref else parent_id]
+                names = [value for n in cls.identity if n != cls.member_of
+                         and (value := cls.read(n, live)) is not None] \
+                    or [search(cls.ref, live) or parent_id]
                 component, *_type, name = key.split("/")
-                return f"{component}/{kind_of(cls)}/{name}:{'/'.join(names)}", parent
+                name += ":" + "/".join(map(cls.called, names))
+                return f"{component}/{kind_of(cls)}/{name}", parent
         return None, None
 
     def plan(self, changes: list[Change], guard: str, **more) -> Plan:
@@ -247,9 +246,9 @@ def _decide(wanted: Resource, live: dict | None, survey: Survey) -> Change:
         survey.lives[wanted.key] = None
         survey.replaced.add(wanted.key)
         if not allowed and not (change.reason and not wanted.stateful):
-            names = ", ".join("{} {!r} -> {!r}".format(n, *change.changed[n]) for n in fixed)
+            names = ", ".join("{} {} -> {}".format(n, *map(said, change.changed[n])) for n in fixed)
             survey.problems.append(f"replace {change.key}: {names} cannot be changed in place; "
-                                   f"allow it with allow_replace: [{change.key}]")
+                                   f"allow it with (stack_)allow_replace: [{change.key}]")
     return change
 
 

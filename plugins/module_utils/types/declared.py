@@ -21,6 +21,11 @@ class Declared(Resource):
     creates = ()  # (method, JMESPath of the object in its answer; empty: nothing useful)
     deletes = ()  # (method, parameter that takes the `ref`)
 
+    @staticmethod
+    def called(value) -> str:
+        """Of an ARN, the last part."""
+        return str(value).rsplit("/", 1)[-1] if str(value).startswith("arn:") else str(value)
+
     @classmethod
     def fetch(cls, scan):
         """One paged read of everything that may be the stack's."""

@@ -40,6 +40,8 @@ class CacheSubnetGroup(SubnetGroup):
     cache_subnet_group_name: str = create_only("CacheSubnetGroupName")
     description: str = attr("CacheSubnetGroupDescription")
 
+    tells = ("cache_subnet_group_name",)
+
     service, ref, arn = "elasticache", "CacheSubnetGroupName", "ARN"
     identity, tagged_as = ("cache_subnet_group_name",), "elasticache:subnetgroup"
     reads = ("describe_cache_subnet_groups", "CacheSubnetGroups")
@@ -147,6 +149,7 @@ class Cache(Listed):
     service, arn = "elasticache", "ARN"
     stateful = True
     modifies = ""
+    takes = {"engine_version": "engine_version_on_offer"}
 
     @property
     def protected(self):
@@ -212,6 +215,7 @@ class CacheCluster(Cache):
                                impact=Impact.DOWNTIME, seconds=900)
     availability_zone: str = create_only("PreferredAvailabilityZone", same=once_known)
 
+    tells = ("cache_cluster_id", "engine", "engine_version", "cache_node_type")
     ref, identity, tagged_as = "CacheClusterId", ("cache_cluster_id",), "elasticache:cluster"
     reads = ("describe_cache_clusters", "CacheClusters")
     creates = ("create_cache_cluster", "CacheCluster")
@@ -260,6 +264,7 @@ class ReplicationGroup(Cache):
     auth_token_enabled: bool = attr("AuthTokenEnabled", param="-", impact=Impact.ROLLING,
                                     seconds=300, same=same_auth)
 
+    tells = ("replication_group_id", "engine", "engine_version", "cache_node_type")
     ref, identity = "ReplicationGroupId", ("replication_group_id",)
     tagged_as = "elasticache:replicationgroup"
     reads = ("describe_replication_groups", "ReplicationGroups")

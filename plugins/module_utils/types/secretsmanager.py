@@ -55,6 +55,7 @@ class Secret(Declared):
     service, ref, identity, tags_path = "secretsmanager", "ARN", ("name",), "Tags"
     stateful = delete_first = True
     outputs = {"arn": "ARN", "name": "Name", "certificate": MARKED}
+    tells = ("name",)
 
     @property
     def protected(self):

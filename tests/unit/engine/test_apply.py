@@ -455,7 +455,7 @@ def test_what_refers_to_something_made_again_is_compared_when_that_is_there(worl
     outcomes, _events = applied(world, *wanted)
     assert outcomes[NET].state == "done"
     assert "the next plan replaces it" in outcomes[HOST].why
-    with pytest.raises(errors.Refused, match="allow it with allow_replace"):
+    with pytest.raises(errors.Refused, match=r"allow it with \(stack_\)allow_replace"):
         applied(world, *wanted)
     outcomes, _events = applied(world, *wanted, allow_replace=(HOST,))
     assert {o.state for o in outcomes.values()} == {"done"}
