@@ -37,8 +37,8 @@ def told(change: Change) -> dict:
 
 
 def _taken(change: Change, name: str, value):
-    """What the service takes for a value, where another field tells."""
-    found = getattr(change.resource, getattr(change.resource, "takes", {}).get(name, ""), None)
+    """What the service takes for a value, where a field beside it tells."""
+    found = getattr(change.resource, f"{name}_on_offer", None)
     return found if found and not unknown_keys(found) else value
 
 

@@ -124,7 +124,7 @@ class Steps:
             tags = changed.get("tags", ({}, wanted.tags))[1]
             (name, (have, want)), *_others = changed.items()
             if name not in wanted.updaters:  # known only now: what it refers to was made again
-                raise Failure(f"{name} is {said(have)}, not {said(want)}: the next plan replaces it")
+                raise Failure(f"{name} {said(have)} is not {said(want)}: the next plan replaces it")
             update = partial(wanted.updaters[name], replace(wanted, tags=tags))
             look = partial(self.reach, "ready", wanted, live, changed)
             yield from self.attempt(partial(update, self.api, live), 1, wanted.key, look)

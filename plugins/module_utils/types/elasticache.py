@@ -149,7 +149,6 @@ class Cache(Listed):
     service, arn = "elasticache", "ARN"
     stateful = True
     modifies = ""
-    takes = {"engine_version": "engine_version_on_offer"}
 
     @property
     def protected(self):
@@ -215,7 +214,6 @@ class CacheCluster(Cache):
                                impact=Impact.DOWNTIME, seconds=900)
     availability_zone: str = create_only("PreferredAvailabilityZone", same=once_known)
 
-    tells = ("cache_cluster_id", "engine", "engine_version", "cache_node_type")
     ref, identity, tagged_as = "CacheClusterId", ("cache_cluster_id",), "elasticache:cluster"
     reads = ("describe_cache_clusters", "CacheClusters")
     creates = ("create_cache_cluster", "CacheCluster")
@@ -264,7 +262,6 @@ class ReplicationGroup(Cache):
     auth_token_enabled: bool = attr("AuthTokenEnabled", param="-", impact=Impact.ROLLING,
                                     seconds=300, same=same_auth)
 
-    tells = ("replication_group_id", "engine", "engine_version", "cache_node_type")
     ref, identity = "ReplicationGroupId", ("replication_group_id",)
     tagged_as = "elasticache:replicationgroup"
     reads = ("describe_replication_groups", "ReplicationGroups")

@@ -180,8 +180,6 @@ class DbCluster(Tagged):
     outputs = {"arn": "DBClusterArn", "endpoint": "Endpoint", "reader_endpoint": "ReaderEndpoint",
                "port": "Port", "database_name": "DatabaseName", "engine_version": "EngineVersion",
                "master_user_secret_arn": "MasterUserSecret.SecretArn"}
-    tells = ("db_cluster_identifier", "engine_version")
-    takes = {"engine_version": "engine_version_on_offer"}
 
     @property
     def protected(self):

@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.plan import kind_of
 from ansible_collections.groundwork.aws.plugins.module_utils.run import concrete
 from ansible_collections.groundwork.aws.plugins.module_utils.types import cluster_objects
-from ansible_collections.groundwork.aws.plugins.plugin_utils.tree import tree
+from ansible_collections.groundwork.aws.plugins.plugin_utils.tree import details, tree
 from tests.world import World, actions, built, cases, changed
 
 pytestmark = pytest.mark.laws
@@ -82,6 +82,7 @@ def test_one_change(case, change):
             assert sorted(found[key]["after"]) == sorted(expected["fields"])
         if "impact" in expected:
             assert found[key]["impact"] == expected["impact"]
+        assert expected.get("says", "") in ", ".join(details(found[key]))
     assert sorted(plan["left_over"]) == sorted(change.get("left_over", []))
     made = world.run(options, **allowed)
     assert actions(made) == actions(plan)
