@@ -123,7 +123,7 @@ class Balancers(Program):
             return
         if stack.name not in staying:
             with self.account():
-                Made(self.call, self.cluster, {}).remove(stack)
+                Made(self.call, self.cluster).remove(stack)
         self.finalizers(path, [name for name in found if name != stack.finalizer])
 
 
@@ -138,9 +138,9 @@ def mine(service):
 class Made:
     """Load balancers, target groups, security groups, and the interfaces of AWS for them."""
 
-    def __init__(self, call, cluster, more):
+    def __init__(self, call, cluster, more=None):
         self.call, self.cluster, self.name = call, cluster, cluster["name"]
-        self.more = more  # tags for everything
+        self.more = more or {}  # tags for everything
         self.ec2, self.elb = call.backend("ec2"), call.backend("elbv2")
         self.vpc = cluster["resourcesVpcConfig"]["vpcId"]
 
