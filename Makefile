@@ -5,7 +5,7 @@ READY := @python3 tools/bootstrap.py
 .PHONY: help demo test test-crash test-failover lab lab-stop bench lint docs clean
 
 help:  ## List the targets
-	@sed -n 's/^\([a-z-]*\): *## */\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\): *## */\1\t/p' Makefile | expand -t 15
 
 demo:  ## Plan, build, change, repair and remove a stack on an emulated AWS
 	$(READY)

@@ -31,5 +31,9 @@ spec:
       topologySpreadConstraints: {{ $v.topologySpreadConstraints | default list | toJson }}
       containers:
         - name: {{ .Chart.Name }}
+          {{- with $v.defaultTags }}
+          {{- $tags := list }}{{ range $key, $value := . }}{{ $tags = append $tags (printf "%s=%v" $key $value) }}{{ end }}
+          args: [{{ printf "--default-tags=%s" (join "," $tags) | toJson }}]
+          {{- end }}
           image: stand-in.invalid/{{ .Chart.Name }}:{{ .Chart.AppVersion }}
           resources: {{ $v.resources | default ($v.controller).resources | default dict | toJson }}

@@ -3,7 +3,8 @@
 Names, tags and finalizers are those of its sources, github.com/kubernetes-sigs/
 aws-load-balancer-controller: pkg/deploy/tracking/provider.go, pkg/shared_constants/finalizers.go,
 pkg/ingress/model_build_load_balancer.go, pkg/networking/backend_sg_provider.go and
-networking_manager.go. Network interfaces: elasticloadbalancing/latest/userguide/
+networking_manager.go; with the tags of --default-tags, which the chart writes from defaultTags.
+Network interfaces: elasticloadbalancing/latest/userguide/
 how-elastic-load-balancing-works.html.
 """
 
@@ -20,6 +21,7 @@ CLASSES = "/apis/networking.k8s.io/v1/ingressclasses"
 GROUP, SCHEME = "alb.ingress.kubernetes.io/group.name", "alb.ingress.kubernetes.io/scheme"
 SERVICE_KIND = "service.beta.kubernetes.io/aws-load-balancer-type"
 SERVICE_SCHEME = "service.beta.kubernetes.io/aws-load-balancer-scheme"
+TAGS = "--default-tags="
 CLUSTER, OWN_FINALIZER = "elbv2.k8s.aws/cluster", "service.k8s.aws/resources"
 RULE = "elbv2.k8s.aws/targetGroupBinding=shared"
 
@@ -88,6 +90,8 @@ class Balancers(Program):
     name = "aws-load-balancer-controller"
 
     def look(self):
+        given = [word.removeprefix(TAGS) for word in self.arguments() if word.startswith(TAGS)]
+        self.tags = dict(pair.split("=", 1) for word in given for pair in word.split(","))
         classes = {item["metadata"]["name"] for item in self.listed(CLASSES)
                    if item["spec"].get("controller") == "ingress.k8s.aws/alb"}
         ingresses = [(INGRESSES, item, of_ingress(item)) for item in self.listed(INGRESSES)
@@ -109,7 +113,7 @@ class Balancers(Program):
         if stack.finalizer not in found:
             self.finalizers(path, [*found, stack.finalizer])
         with self.account():
-            host = Made(self.call, self.cluster).make(stack)
+            host = Made(self.call, self.cluster, self.tags).make(stack)
         self.api.patch(f"{path}/status",
                        {"status": {"loadBalancer": {"ingress": [{"hostname": host}]}}})
 
@@ -134,8 +138,9 @@ def mine(service):
 class Made:
     """Load balancers, target groups, security groups, and the interfaces of AWS for them."""
 
-    def __init__(self, call, cluster):
+    def __init__(self, call, cluster, more=None):
         self.call, self.cluster, self.name = call, cluster, cluster["name"]
+        self.more = more or {}  # tags for everything
         self.ec2, self.elb = call.backend("ec2"), call.backend("elbv2")
         self.vpc = cluster["resourcesVpcConfig"]["vpcId"]
 
@@ -160,7 +165,7 @@ class Made:
         balancer = self.elb.create_load_balancer(
             stack.called(self.name, stack.scheme), [group.id for group in groups],
             [subnet.id for subnet in subnets], scheme=stack.scheme, loadbalancer_type=stack.kind,
-            tags=rows(own))
+            tags=rows({**self.more, **own}))
         for resource, port in stack.backends:
             self.target(stack, balancer, resource, port)
         for subnet in subnets:
@@ -181,7 +186,7 @@ class Made:
     def frontend(self, stack):
         group = self.ec2.create_security_group(
             stack.called(self.name), "[k8s] Managed SecurityGroup for LoadBalancer", self.vpc,
-            tags=stack.tags(self.name, "ManagedLBSecurityGroup"))
+            tags={**self.more, **stack.tags(self.name, "ManagedLBSecurityGroup")})
         for _resource, port in stack.backends:
             self.ec2.authorize_security_group_ingress(
                 group.id, "tcp", str(port), str(port), [{"CidrIp": "0.0.0.0/0"}], vpc_id=self.vpc)
@@ -197,7 +202,7 @@ class Made:
         plain = re.sub("[^0-9A-Za-z]", "", self.name)
         group = self.ec2.create_security_group(
             f"k8s-traffic-{plain}-{digest}", "[k8s] Shared Backend SecurityGroup for LoadBalancer",
-            self.vpc, tags=tags)
+            self.vpc, tags={**self.more, **tags})
         self.ec2.authorize_security_group_ingress(
             self.cluster["resourcesVpcConfig"]["clusterSecurityGroupId"], "tcp", "0", "65535", [],
             source_groups=[{"GroupId": group.id, "Description": RULE}], vpc_id=self.vpc)
@@ -207,7 +212,7 @@ class Made:
         protocol = "HTTP" if stack.kind == "application" else "TCP"
         group = self.elb.create_target_group(
             stack.called(self.name, resource), protocol=protocol, port=str(port), vpc_id=self.vpc,
-            target_type="ip", tags=rows(stack.tags(self.name, resource)))
+            target_type="ip", tags=rows({**self.more, **stack.tags(self.name, resource)}))
         self.elb.create_listener(balancer.arn, protocol, str(port), None, None,
                                  [{"Type": "forward", "TargetGroupArn": group.arn}])
 

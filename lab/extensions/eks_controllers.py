@@ -41,8 +41,18 @@ class Program:
 
     def runs(self, deployments):
         """Has it a pod that works?"""
-        addon = self.call.store.table("eks.addon").get((self.cluster["name"], self.addon))
-        return self.name in deployments or bool(addon and addon["status"] == "ACTIVE")
+        self.deployment = deployments.get(self.name)
+        found = self.installed()
+        return bool(self.deployment or found and found["status"] == "ACTIVE")
+
+    def installed(self):
+        """Its add-on."""
+        return self.call.store.table("eks.addon").get((self.cluster["name"], self.addon))
+
+    def arguments(self):
+        """What its Deployment starts it with."""
+        containers = self.deployment["spec"]["template"]["spec"]["containers"]
+        return [word for each in containers for word in each.get("args", ())]
 
     def rest(self):
         """It does not run."""
@@ -87,7 +97,7 @@ def run(call, cluster, plane):
 
 
 def ready(api):
-    """The labels of the Deployments that have ready replicas."""
+    """Label -> Deployment, of those that have ready replicas."""
     found = api.get("/apis/apps/v1/deployments", labelSelector=LABEL)["items"]
-    return {item["metadata"]["labels"][LABEL] for item in found
+    return {item["metadata"]["labels"][LABEL]: item for item in found
             if item["status"].get("readyReplicas")}

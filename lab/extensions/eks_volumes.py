@@ -5,6 +5,8 @@ Sources: github.com/kubernetes-sigs/aws-ebs-csi-driver, docs/tagging.md and pkg/
 Nothing is attached: nodes have no instances here.
 """
 
+import json
+
 from lab.extensions.eks_controllers import Program, program
 from lab.kube.api import ApiError
 
@@ -90,13 +92,18 @@ class Volumes(Program):
             size, zone, encrypted=encrypted, volume_type=given.get("type", "gp3"),
             kms_key_id=given.get("kmsKeyId") or ("alias/aws/ebs" if encrypted else None))
         volume.add_tags({
-            "CSIVolumeName": name, "ebs.csi.aws.com/cluster": "true",
+            **self.more(), "CSIVolumeName": name, "ebs.csi.aws.com/cluster": "true",
             f"kubernetes.io/cluster/{cluster}": "owned", "KubernetesCluster": cluster,
             "ebs.csi.aws.com/cluster-name": cluster, "Name": f"{cluster}-dynamic-{name}",
             "kubernetes.io/created-for/pvc/name": claim["name"],
             "kubernetes.io/created-for/pvc/namespace": claim["namespace"],
             "kubernetes.io/created-for/pv/name": name})
         return volume.id
+
+    def more(self):
+        """The tags that its add-on is told, which become --extra-tags."""
+        values = json.loads((self.installed() or {}).get("configurationValues") or "{}")
+        return (values.get("controller") or {}).get("extraVolumeTags") or {}
 
     def reclaim(self, item):
         path = f"{VOLUMES}/{item['metadata']['name']}"

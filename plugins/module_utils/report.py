@@ -7,8 +7,9 @@ import collections
 import typing
 
 from .engine.plan import Change, Plan, Survey
-from .engine.resource import KEY, search, unknown_keys
+from .engine.resource import KEY, field_types, leaves, search, unknown_keys
 
+FEW = 3  # fields that tell what an object is
 ACTIONS = ("create", "update", "replace", "delete", "keep")
 
 
@@ -25,9 +26,45 @@ def told(change: Change) -> dict:
     """Field, or part of it where it is taken apart -> (live, wanted), of what changes."""
     found = {}
     for name, (old, new) in change.changed.items():
-        found |= {p: (old[p], new[p]) for p in new} if name in _apart(change) else \
-            {name: (old, new)}
+        if name in _apart(change):
+            found |= {p: (old[p], new[p]) for p in new}
+            continue
+        if name in change.touched and change.touched[name].same and \
+                isinstance(old, dict) and isinstance(new, dict):  # it may have others besides
+            old = {k: v for k, v in old.items() if k in new}
+        found[name] = (old, _taken(change, name, new))
     return found
+
+
+def _taken(change: Change, name: str, value):
+    """What the service takes for a value, where a field beside it tells."""
+    found = getattr(change.resource, f"{name}_on_offer", None)
+    return found if found and not unknown_keys(found) else value
+
+
+def about(change: Change) -> str:
+    """In a few words what is to be made, or the name of what is to go."""
+    resource, tells = change.resource, getattr(change.resource, "tells", None)
+    if change.action == "delete" and tells != () and not resource.member_of:
+        name = str(search(resource.ref, change.live) or "")
+        return resource.tags_of(change.live).get("Name", "") if name.startswith("arn:") else name
+    if change.action != "create":
+        return ""
+    if hasattr(resource, "in_words"):
+        return resource.in_words()
+    own, found = change.key.split("/", maxsplit=2)[-1], []
+    for name in _first(resource) if tells is None else tells:
+        value = _taken(change, name, getattr(resource, name))
+        if value and value != own and not unknown_keys(value) and not isinstance(value, bool):
+            found += [f"{name} {value}"] if isinstance(value, int) else leaves(value)
+    return ", ".join(found)
+
+
+def _first(resource) -> list[str]:
+    """Fields that are texts and numbers, and no other objects."""
+    kinds = field_types(type(resource))
+    return [n for n in resource.attrs
+            if isinstance(getattr(resource, n), (str, int)) and not kinds[n]][:FEW]
 
 
 def _apart(change: Change) -> tuple:
@@ -47,7 +84,8 @@ def before(change: Change) -> dict:
 def _wanted(change: Change) -> dict:
     if change.action == "create":
         apart = _apart(change)
-        values = {n: getattr(change.resource, n) for n in change.resource.attrs}
+        values = {n: _taken(change, n, getattr(change.resource, n))
+                  for n in change.resource.attrs}
         found = {n: v for n, v in values.items() if v is not None and n not in apart}
         return found | {k: v for n in apart for k, v in dict(values[n] or {}).items()}
     return {name: new for name, (old, new) in told(change).items()}
@@ -57,7 +95,8 @@ def changes(current: Plan) -> list[dict]:
     """Every change of a plan, as the modules return it."""
     return [dict(key=c.key, type=type(c.resource).__name__, action=c.action, impact=str(c.impact),
                  expected_seconds=round(c.seconds), before=before(c), after=plain(_wanted(c)),
-                 unknown=[n for n, v in _wanted(c).items() if unknown_keys(v)], reason=c.reason)
+                 unknown=[n for n, v in _wanted(c).items() if unknown_keys(v)], reason=c.reason,
+                 about=about(c))
             for c in current.changes]
 
 
@@ -69,9 +108,10 @@ def summary(current: Plan) -> dict:
 
 def difference(change: Change) -> dict:
     """One change in the form that --diff shows."""
-    header = f"{change.key} ({change.action}, {change.impact})"
-    return dict(before_header=header, after_header=header, before=before(change),
-                after=plain(_wanted(change)))
+    impact = f", {change.impact}" if change.impact else ""
+    header = f"{change.key} ({change.action}{impact})"
+    return dict(before_header=header, after_header=header, before=before(change) or "",
+                after=plain(_wanted(change)) or "")
 
 
 def failures(current: Plan, failed: dict) -> list[str]:

@@ -220,7 +220,8 @@ class StackSession(Session):
     def result(self, current, outcomes):
         self._tell_notes()
         return dict(super().result(current, self._explained(current, outcomes)),
-                    findings=[f.as_dict() for f in self.validator.found])
+                    findings=[f.as_dict() for f in self.validator.found],
+                    tags=self.stack.shared_tags)
 
     def _explained(self, current: Plan, outcomes: dict) -> dict:
         """The outcomes, those of failed steps with what AWS can tell of the reason."""

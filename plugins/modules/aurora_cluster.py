@@ -245,6 +245,7 @@ plan:
     after: {description: Wanted values of what changes., type: dict}
     unknown: {description: Fields that only the apply can tell., type: list, elements: str}
     reason: {description: Why an object that nobody changed is replaced or deleted., type: str}
+    about: {description: "What is to be made, or how it is called that goes.", type: str}
 summary:
   description: Number of objects per action.
   returned: whenever a plan could be made
@@ -263,6 +264,13 @@ outputs:
     aurora_cluster/db_cluster/main:
       endpoint: pingvas-shared-aurora.cluster-abcdefghijkl.us-east-1.rds.amazonaws.com
       port: 5432
+tags:
+  description:
+    - Tags of everything that belongs to the stack, for what controllers in its cluster make. Those
+      of the stack, C(Project) and C(Environment).
+  returned: whenever a plan could be made
+  type: dict
+  sample: {Project: sentineltranslate, Environment: dev, Owner: platform-team}
 findings:
   description: What the validator found that did not stop the run.
   returned: whenever a plan could be made

@@ -133,7 +133,11 @@ options:
         (V(OVERWRITE), V(NONE) or V(PRESERVE); default V(OVERWRITE)), C(service_account_role) (for
         IRSA; an ARN, or the name of a role in the component C(iam_roles)), and C(pod_identity)
         (service account of C(kube-system) to role, the same way).
-      - C(vpc-cni) gets C(enableNetworkPolicy) V("true") unless its configuration says otherwise.
+      - C(vpc-cni) gets C(enableNetworkPolicy) V("true").
+      - C(aws-ebs-csi-driver) gets C(controller.extraVolumeTags), the tags that it gives to the
+        volumes of claims from then on. They are those of the stack, C(Project), C(Environment),
+        C(Component) and C(ManagedBy), here V(aws-ebs-csi-driver).
+      - C(configuration_values) are merged over these, at every depth.
       - C(aws-ebs-csi-driver) and C(aws-efs-csi-driver) get a role of their own by EKS Pod Identity
         where none is given and C(eks-pod-identity-agent) is there.
       - C(vpc-cni) and C(kube-proxy) come before the node groups of the same run; what needs nodes
@@ -223,6 +227,7 @@ plan:
     after: {description: Wanted values of what changes., type: dict}
     unknown: {description: Fields that only the apply can tell., type: list, elements: str}
     reason: {description: Why an object that nobody changed is replaced or deleted., type: str}
+    about: {description: "What is to be made, or how it is called that goes.", type: str}
 summary:
   description: Number of objects per action.
   returned: whenever a plan could be made
@@ -242,6 +247,13 @@ outputs:
       name: sentineltranslate-dev-eks
       version: "1.34"
       status: ACTIVE
+tags:
+  description:
+    - Tags of everything that belongs to the stack, for what controllers in its cluster make. Those
+      of the stack, C(Project) and C(Environment).
+  returned: whenever a plan could be made
+  type: dict
+  sample: {Project: sentineltranslate, Environment: dev, Owner: platform-team}
 findings:
   description: What the validator found that did not stop the run.
   returned: whenever a plan could be made

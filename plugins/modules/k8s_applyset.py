@@ -279,6 +279,7 @@ plan:
     after: {description: "Values that the server would store, by their paths.", type: dict}
     unknown: {description: Fields that only the run can tell., type: list, elements: str}
     reason: {description: Why an object that nobody changed is replaced or deleted., type: str}
+    about: {description: "What is to be made, or how it is called that goes.", type: str}
     owners: {description: "Field managers of what would be taken from them, by its path.",
              type: dict}
 summary:

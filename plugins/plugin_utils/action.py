@@ -47,6 +47,8 @@ class ActionModule(ActionBase):
             result.update(self._module(task_vars or {}))
         if shown and "plan" in result:
             display.display(closing(result))
+            if result.get("diff"):  # which is long, and comes below
+                result["diff"].append({"prepared": f"{summed(result)}\n"})
         return result
 
     def _from_here(self) -> None:
@@ -67,8 +69,13 @@ def closing(result: dict) -> str:
     """What is told last: how many changes were made, else the plan."""
     if not result.get("outcomes"):
         return tree(result) if "plan" in result else ""
-    states = collections.Counter(o["state"] for o in result["outcomes"].values())
-    told = counts({**result, "ahead": False}) if set(states) == {"done"} else \
+    return summed(result)
+
+
+def summed(result: dict) -> str:
+    """How many changes there are, or what became of them."""
+    states = collections.Counter(o["state"] for o in result.get("outcomes", {}).values())
+    told = counts({**result, "ahead": not states}) if set(states) <= {"done"} else \
         ", ".join(f"{number} {state}" for state, number in states.items())
     return f"{place(result)}: {told}"
 

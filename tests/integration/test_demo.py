@@ -57,7 +57,7 @@ def test_the_story_goes_on_in_the_cluster(tmp_path):
     assert nodes.keys() == {"api", "redis", "sidecar", "triton", "worker"}
     assert {service for service, node in nodes.items() if node == gpu} == {"triton"}
     assert "workload/horizontalpodautoscaler/sentineltranslate:api" in \
-        re.search(r"has drifted: (.*)", story)[1]
+        re.search(r"has drifted:((?:\n\S+)+)", story)[1]
 
 
 @KUBE

@@ -126,7 +126,9 @@ def test_misspelt_component(lab, inventory):
 def test_drift_and_plan_file(lab, inventory, tmp_path):
     hosts = inventory({"acme-dev": {}})
     file = tmp_path / "plan.json"
-    assert lab.run("plan", "-i", hosts, "-e", f"plan_file={file}").returncode == 0
+    done = lab.run("plan", "-i", hosts, "--diff", "-e", f"plan_file={file}")
+    assert done.returncode == 0
+    assert done.stdout.rindex(" to create, ") > done.stdout.rindex("+++ after: network/")
     found = json.loads(file.read_text())
     assert found["summary"]["create"] == len(found["plan"]) > 10
     wanted = {"key", "type", "action", "impact", "expected_seconds", "before", "after", "unknown"}

@@ -73,6 +73,12 @@ class Stack:
             raise ValueError("\n".join(problems))
         return resources
 
+    @property
+    def shared_tags(self) -> dict:
+        """The tags of everything that belongs to the stack, whoever makes it."""
+        given = {"Project": self.product, "Environment": self.environment, **self.tags}
+        return {name: value for name, value in given.items() if value is not None}
+
     def tags_for(self, component: str, resource: Resource) -> dict:
         """The tags that every object carries, under those of the stack and of the object."""
         _component, kind, identifier = resource.key.split("/", maxsplit=2)

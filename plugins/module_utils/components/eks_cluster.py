@@ -3,6 +3,7 @@
 """eks_cluster: a control plane with its role, logs, access entries, add-ons and OIDC provider."""
 from __future__ import annotations
 
+from ..types.declared import merged
 from ..types.ec2 import Subnet
 from ..types.eks import (
     LOG_TYPES, MODES, AccessEntry, AccessPolicy, Addon, AddonVersion, Cluster,
@@ -74,12 +75,13 @@ ROLE_POLICIES = ("AmazonEKSClusterPolicy", "AmazonEKSVPCResourceController")
 AGENT = "eks-pod-identity-agent"
 # Daemons: healthy on a cluster without nodes; the first two must be there before nodes are.
 WITHOUT_NODES = ("vpc-cni", "kube-proxy", AGENT, "eks-node-monitoring-agent")
-# Without this the VPC CNI enforces no network policy:
-# https://docs.aws.amazon.com/eks/latest/userguide/cni-network-policy-configure.html
-VALUES = {"vpc-cni": {"enableNetworkPolicy": "true"}}
+EBS = "aws-ebs-csi-driver"
+# The driver does not start with tags of its own kind:
+# https://github.com/kubernetes-sigs/aws-ebs-csi-driver: pkg/driver/validation.go
+DRIVERS_OWN = "kubernetes.io"
 # Add-ons that get a role of their own where nothing is given: service account and policy, from
 # https://docs.aws.amazon.com/eks/latest/userguide/workloads-add-ons-available-eks.html
-OWN_ROLES = {"aws-ebs-csi-driver": ("ebs-csi-controller-sa", "AmazonEBSCSIDriverPolicy"),
+OWN_ROLES = {EBS: ("ebs-csi-controller-sa", "AmazonEBSCSIDriverPolicy"),
              "aws-efs-csi-driver": ("efs-csi-controller-sa", "AmazonEFSCSIDriverPolicy")}
 ACCESS_POLICY = "cluster-access-policy/"
 
@@ -174,11 +176,23 @@ def _addons(options: dict, stack, cluster: Cluster) -> list:
         found.append(Addon(
             key=f"eks_cluster/addon/{name}", cluster=cluster, addon_name=name,
             addon_version=version, resolve_conflicts=given["resolve_conflicts"],
-            configuration_values={**VALUES.get(name, {}), **given["configuration_values"]},
+            configuration_values=merged(_values(name, stack), given["configuration_values"]),
             service_account_role=_role(stack, given_role) if given_role else None,
             identities=[i for i in identities if isinstance(i, PodIdentityAssociation)] or None,
             nodes=None if name in WITHOUT_NODES else nodes or None))
     return found
+
+
+def _values(name: str, stack) -> dict:
+    """What an add-on is configured with, under what is given."""
+    if name == "vpc-cni":  # without this it enforces no network policy:
+        # https://docs.aws.amazon.com/eks/latest/userguide/cni-network-policy-configure.html
+        return {"enableNetworkPolicy": "true"}
+    if name == EBS:  # of the volumes it makes: charts/aws-ebs-csi-driver/values.schema.json
+        tags = {"ManagedBy": EBS, "Component": "eks_cluster", **stack.shared_tags}
+        return {"controller": {"extraVolumeTags": {
+            k: v for k, v in tags.items() if not k.startswith(DRIVERS_OWN)}}}
+    return {}
 
 
 def _version(options: dict, name: str, given: dict, cluster: Cluster):

@@ -182,7 +182,7 @@ def _endpoints(options: dict, stack, vpc: Vpc, subnets: dict, tables: dict) -> l
                           group_name=stack.name("sg", "endpoints"),
                           description="Interface endpoints: HTTPS from the VPC")
     https = SecurityGroupRule(
-        key="network/security_group_rule/endpoints-https", group=group, is_egress=False,
+        key="network/security_group_rule/endpoints-https", group=group, direction="ingress",
         ip_protocol="tcp", from_port=443, to_port=443, cidr_ipv4=options["cidr_block"],
         description="HTTPS from the VPC")
     inner = [s for (tier, _zone), s in subnets.items() if tier == "private"] or \

@@ -59,7 +59,7 @@ def guarded(key: str, port: int, given: dict, stack) -> tuple[list, list]:
     sources.update((c, {"cidr_ipv4": c}) for c in given["source_cidr_blocks"])
     rules = [SecurityGroupRule(
         key=f"{component}/security_group_rule/{name}-{source.replace('/', '-')}", group=own,
-        is_egress=False, ip_protocol="tcp", from_port=port, to_port=port,
+        direction="ingress", ip_protocol="tcp", from_port=port, to_port=port,
         description=f"Port {port} from {source}", **where) for source, where in sources.items()]
     return [own], [own, *rules]
 

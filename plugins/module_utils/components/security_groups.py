@@ -95,7 +95,7 @@ def _rules(names: tuple, given: dict, groups: dict, problems: list) -> list:
     for suffix, low, high in _ranges(path, given, protocol, problems):
         found.append(SecurityGroupRule(
             key=f"security_groups/security_group_rule/{group}-{rule}{suffix}",
-            group=groups[group], is_egress=given["direction"] == "egress", ip_protocol=protocol,
+            group=groups[group], direction=given["direction"], ip_protocol=protocol,
             from_port=low, to_port=high, description=given["description"],
             **{k: groups[group] if v == "self" else v for k, v in source.items()}))
     return found

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from .errors import Ambiguous, Busy, Exists, Failure, NotFound, Throttled, Unreachable
 from .plan import Change, Plan
-from .resource import KEY, OWNER, REPLACED, diff, needs, resolved, search, unknown_keys
+from .resource import KEY, OWNER, REPLACED, diff, needs, resolved, search, said, unknown_keys
 from .scan import Scan
 from .wait import PATIENCE, Clock, pauses
 
@@ -124,7 +124,7 @@ class Steps:
             tags = changed.get("tags", ({}, wanted.tags))[1]
             (name, (have, want)), *_others = changed.items()
             if name not in wanted.updaters:  # known only now: what it refers to was made again
-                raise Failure(f"{name} is {have!r}, not {want!r}: the next plan replaces it")
+                raise Failure(f"{name} {said(have)} is not {said(want)}: the next plan replaces it")
             update = partial(wanted.updaters[name], replace(wanted, tags=tags))
             look = partial(self.reach, "ready", wanted, live, changed)
             yield from self.attempt(partial(update, self.api, live), 1, wanted.key, look)

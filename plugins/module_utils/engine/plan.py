@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 
 from .errors import Failure, Refused
 from .graph import closed, reached, remaining
-from .resource import (
-    KEY, OWNER, Impact, Lookup, Resource, canonical, diff, field_types, leaves, needs,
-    refers_to, resolved, search, unknown_keys,
-)
+from .resource import (KEY, OWNER, Impact, Lookup, Resource, canonical, diff, field_types, leaves,
+                       needs, refers_to, resolved, said, search, unknown_keys)
 from .scan import Scan
 
 GUARDS = {  # property of a resource that keeps it from being removed -> what the user reads
@@ -28,7 +26,7 @@ class Policy:
     """What the user allows beyond creating and changing in place."""
 
     allow_replace: tuple = ()  # key patterns
-    allow_data_loss: tuple = ()  # keys, spelled out
+    allow_data_loss: tuple = ()  # keys, said out
     adopt: tuple = ()  # keys of same-named objects to take over
     prune: bool = False  # remove what is left over
     components: tuple = ()  # left-overs of these components only; empty: all
@@ -160,8 +158,7 @@ class Survey:
     def _again(self, key: str, have) -> bool:
         """Whether a live value may mean what is made, where it was not there."""
         names = tuple(str(getattr(self.wanted[key], name)) for name in self.wanted[key].identity)
-        return key not in self.claimed.values() and any(
-            str(leaf).endswith(names) for leaf in leaves(have))
+        return key not in self.claimed.values() and any(str(i).endswith(names) for i in leaves(have))
 
     def absent(self) -> list[str]:
         """A problem for each object that is looked up and not there."""
@@ -198,11 +195,12 @@ class Survey:
         for kind, key, parent in owned:
             if kind in field_types(cls)[cls.member_of] \
                     and canonical(search(of or kind.ref, parent)) == parent_id:
-                names = [cls.read(n, live) for n in cls.identity if n != cls.member_of]
-                names = [str(n) for n in names if n is not None] or \
-                    [str(search(cls.ref, live)) if cls.ref else parent_id]
+                names = [value for n in cls.identity if n != cls.member_of
+                         and (value := cls.read(n, live)) is not None] \
+                    or [search(cls.ref, live) or parent_id]
                 component, *_type, name = key.split("/")
-                return f"{component}/{kind_of(cls)}/{name}:{'/'.join(names)}", parent
+                name += ":" + "/".join(map(cls.called, names))
+                return f"{component}/{kind_of(cls)}/{name}", parent
         return None, None
 
     def plan(self, changes: list[Change], guard: str, **more) -> Plan:
@@ -255,9 +253,9 @@ def _decide(wanted: Resource, live: dict | None, survey: Survey) -> Change:
         change.action, change.reason = "replace", "failed" if state == "failed" else ""
         survey.lives[wanted.key] = None
         if not allowed and not (change.reason and not wanted.stateful):
-            names = ", ".join("{} {!r} -> {!r}".format(n, *change.changed[n]) for n in fixed)
+            names = ", ".join("{} {} -> {}".format(n, *map(said, change.changed[n])) for n in fixed)
             survey.problems.append(f"replace {change.key}: {names} cannot be changed in place; "
-                                   f"allow it with allow_replace: [{change.key}]")
+                                   f"allow it with (stack_)allow_replace: [{change.key}]")
     return change
 
 

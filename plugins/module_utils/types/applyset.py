@@ -46,7 +46,7 @@ class Parent(Resource):
                             want=lambda wanted, live: enough(wanted, live["namespaces"]))
 
     ref, identity, tags_path = "metadata.uid", ("name", "namespace"), "metadata.labels"
-    delete_first, leaving = True, "metadata.deletionTimestamp"
+    delete_first, leaving, tells = True, "metadata.deletionTimestamp", ()
     force_conflicts, compared = (), True  # of the members, by the user's word
     outputs = {"id": 'metadata.labels."applyset.kubernetes.io/id"', "kinds": "kinds"}
 

@@ -23,6 +23,7 @@ class AsgTag(Declared):
 
     service, identity, member_of = "autoscaling", ("group", "tag_key"), "group"
     dies_with_parent = True
+    tells = ("value",)
 
     @classmethod
     def fetch(cls, scan):

@@ -142,7 +142,7 @@ class ClusterObject(Reading, Declared):
                 | NatGateway | VpcEndpoint | SecurityGroupRule] = attr()
 
     reads = ()  # group and kind
-    ref, leaving, reason = "id", "metadata.deletionTimestamp", "waits"
+    ref, leaving, reason, tells = "id", "metadata.deletionTimestamp", "waits", ()
     gone = "metadata.deletionTimestamp && given_up"
     seconds = {"delete": 60, "longest": 2 * PATIENCE}
     propagation = "Background"

@@ -22,6 +22,11 @@ class Declared(Resource):
     deletes = ()  # (method, parameter that takes the `ref`)
     unrehearsed = ()  # fields whose values are made before the first call of a creation
 
+    @staticmethod
+    def called(value) -> str:
+        """Of an ARN, the last part."""
+        return str(value).rsplit("/", 1)[-1] if str(value).startswith("arn:") else str(value)
+
     @classmethod
     def fetch(cls, scan):
         """One paged read of everything that may be the stack's."""
@@ -59,6 +64,13 @@ class Declared(Resource):
     def explain(self, api, live: dict) -> str:
         """What the service can tell of why a change or a removal failed; read after the run."""
         return ""
+
+
+def merged(one: dict, other: dict) -> dict:
+    """Two structures of values, the second on top."""
+    both = {k: merged(one[k], v) if isinstance(v, dict) and isinstance(one.get(k), dict) else v
+            for k, v in other.items()}
+    return {**one, **both}
 
 
 def given(resource) -> set[str]:

@@ -7,7 +7,7 @@ import json
 
 from ..clients.tags import pairs, specification
 from ..engine.errors import NotFound
-from ..engine.resource import Fact, attr, create_only, search, updates
+from ..engine.resource import Fact, attr, create_only, search, unknown_keys, updates
 from .declared import Declared
 from .iam import Role
 from .logs import LogGroup
@@ -295,6 +295,7 @@ class SecurityGroup(Ec2):
     deletes = ("delete_security_group", "GroupId")
     delete_first = True
     outputs = {"id": "GroupId"}
+    tells = ("group_name",)
 
     def create(self, api):
         return {**super().create(api), "GroupName": self.group_name, "VpcId": self.vpc}
@@ -329,7 +330,7 @@ class SecurityGroupRule(Declared):
     """One rule of a security group, with exactly one source or destination."""
 
     group: SecurityGroup = create_only("GroupId")
-    is_egress: bool = create_only("IsEgress")
+    direction: str = create_only("IsEgress", read=("ingress", "egress").__getitem__)
     ip_protocol: str = create_only("IpProtocol")
     from_port: int = create_only("FromPort")
     to_port: int = create_only("ToPort")
@@ -340,7 +341,7 @@ class SecurityGroupRule(Declared):
     description: str = attr("Description")
 
     service, ref = "ec2", "SecurityGroupRuleId"
-    identity = ("group", "is_egress", "ip_protocol", "from_port", "to_port", "cidr_ipv4",
+    identity = ("group", "direction", "ip_protocol", "from_port", "to_port", "cidr_ipv4",
                 "cidr_ipv6", "prefix_list", "source_group")
     member_of = "group"
     # The AWS Load Balancer Controller adds rules to node groups' security groups by itself.
@@ -355,6 +356,15 @@ class SecurityGroupRule(Declared):
             found += scan.api.pages("ec2", "describe_security_group_rules", "SecurityGroupRules",
                                     Filters=filters, MaxResults=1000)
         return found
+
+    def in_words(self) -> str:
+        """What it lets through: tcp 443 from 0.0.0.0/0"""
+        ports = dict.fromkeys(p for p in (self.from_port, self.to_port) if p not in (None, -1))
+        what = "everything" if self.ip_protocol == "-1" else \
+            " ".join(filter(None, [self.ip_protocol, "-".join(map(str, ports))]))
+        where = self.cidr_ipv4 or self.cidr_ipv6 or self.prefix_list or self.source_group
+        named = [key.rpartition("/")[2] for key in unknown_keys(where)] or [where]
+        return f"{what} {'to' if self.direction == 'egress' else 'from'} {named[0]}"
 
     def _permission(self) -> dict:
         note = {"Description": self.description} if self.description else {}
@@ -371,7 +381,7 @@ class SecurityGroupRule(Declared):
         return found
 
     def create(self, api):
-        call = api.ec2.authorize_security_group_egress if self.is_egress \
+        call = api.ec2.authorize_security_group_egress if self.direction == "egress" \
             else api.ec2.authorize_security_group_ingress
         answer = call(GroupId=self.group, IpPermissions=[self._permission()])
         return (answer.get("SecurityGroupRules") or [{}])[0]
@@ -379,8 +389,9 @@ class SecurityGroupRule(Declared):
     @updates("description")
     def describe(self, api, live):
         """Changes the description."""
-        call = api.ec2.update_security_group_rule_descriptions_egress if self.is_egress \
-            else api.ec2.update_security_group_rule_descriptions_ingress
+        call = api.ec2.update_security_group_rule_descriptions_egress \
+            if self.direction == "egress" else \
+            api.ec2.update_security_group_rule_descriptions_ingress
         rule = {"SecurityGroupRuleId": live["SecurityGroupRuleId"],
                 "Description": self.description}
         call(GroupId=self.group, SecurityGroupRuleDescriptions=[rule])

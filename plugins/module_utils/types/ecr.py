@@ -50,6 +50,7 @@ class Repository(Declared):
     creates = ("create_repository", "repository")
     stateful = delete_first = True
     outputs = {"arn": "repositoryArn", "uri": "repositoryUri", "name": "repositoryName"}
+    tells = ("repository_name",)
 
     @property
     def protected(self):

@@ -72,6 +72,7 @@ class FileSystem(Efs):
     stateful = delete_first = True
     seconds = {"create": 10, "delete": 10}
     outputs = {"id": "FileSystemId", "arn": "FileSystemArn"}
+    tells = ("performance_mode", "throughput_mode")
 
     @property
     def protected(self):

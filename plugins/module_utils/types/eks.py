@@ -148,6 +148,7 @@ class Cluster(Eks):
                "certificate_authority": "certificateAuthority.data", "status": "status",
                "oidc_issuer": "identity.oidc.issuer",
                "security_group": "resourcesVpcConfig.clusterSecurityGroupId"}
+    tells = ("name", "version")
 
     @property
     def protected(self):
@@ -370,6 +371,7 @@ class Addon(Child):
     outputs = {"version": "addonVersion", "status": "status"}
     reads = ("list_addons", "addons")
     describes, tagged_as = ("describe_addon", "addonName", "addon"), "eks:addon"
+    tells = ("addon_version",)
 
     def params(self):
         found = super().params()

@@ -95,6 +95,7 @@ class Nodegroup(Child):
                "autoscaling_group": "resources.autoScalingGroups[0].name"}
     reads = ("list_nodegroups", "nodegroups")
     describes, tagged_as = ("describe_nodegroup", "nodegroupName", "nodegroup"), "eks:nodegroup"
+    tells = ("instance_types", "capacity_type", "min_size", "max_size")
 
     def params(self):
         found = super().params()

@@ -40,6 +40,8 @@ class CacheSubnetGroup(SubnetGroup):
     cache_subnet_group_name: str = create_only("CacheSubnetGroupName")
     description: str = attr("CacheSubnetGroupDescription")
 
+    tells = ("cache_subnet_group_name",)
+
     service, ref, arn = "elasticache", "CacheSubnetGroupName", "ARN"
     identity, tagged_as = ("cache_subnet_group_name",), "elasticache:subnetgroup"
     reads = ("describe_cache_subnet_groups", "CacheSubnetGroups")

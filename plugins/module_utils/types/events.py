@@ -24,6 +24,7 @@ class Rule(Declared):
     deletes = ("delete_rule", "Name")
     delete_first = True
     outputs = {"arn": "Arn", "name": "Name"}
+    tells = ("description",)
 
     @classmethod
     def fetch(cls, scan):
@@ -72,6 +73,7 @@ class Target(Declared):
     arn: Queue | str = attr("Arn", of="QueueArn")
 
     service, identity, member_of = "events", ("rule", "target_id"), "rule"
+    tells = ()
 
     @classmethod
     def fetch(cls, scan):

@@ -15,6 +15,7 @@ from ..engine.errors import Failure, NotFound, ServiceFailure
 from ..engine.resource import KEY, OWNER, Impact, Resource, attr, create_only, updates
 from .compare import (NONE, OTHER_SECRET, SECRET, contested, differing, exactly, flat, in_veil,
                       secret, sides, unveil, without)
+from .declared import merged
 from .helm_records import (CURRENT, LABEL, LIMIT, decoded, died, labels, latest, mark_removal,
                            recorded, revision, take_back)
 from .reasons import headlines, warned
@@ -49,13 +50,6 @@ def same_chart(wanted: str, live: str) -> bool:
     """Whether a chart has this name; that of an archive elsewhere is not known before helm runs."""
     name = described(wanted).get("name") or wanted.split("@")[0].rstrip("/").split("/")[-1]
     return name == live or name.endswith(".tgz")
-
-
-def merged(one: dict, other: dict) -> dict:
-    """Two structures of values, the second on top."""
-    both = {k: merged(one[k], v) if isinstance(v, dict) and isinstance(one.get(k), dict) else v
-            for k, v in other.items()}
-    return {**one, **both}
 
 
 class Found(Resource):
@@ -140,6 +134,8 @@ class HelmRelease(Found):
     secret_values: dict = attr()  # hidden, see compare.veil
     timeout: int = attr()
     needs: list = attr()
+
+    tells = ("version",)
 
     def seen(self, api: Cluster, item: dict | None) -> dict | None:
         """The release with what an upgrade would change; None when it is not there."""

@@ -51,6 +51,7 @@ class ManagedPolicy(Declared):
     delete_first = True
     patience = SLOW_MIRROR
     outputs = {"arn": "Arn", "name": "PolicyName"}
+    tells = ("policy_name",)
 
     @classmethod
     def fetch(cls, scan):
@@ -121,6 +122,7 @@ class Role(Declared):
     patience = SLOW_MIRROR  # a principal in the trust policy may be minutes old
     seconds = {"create": 10, "delete": 2}
     outputs = {"arn": "Arn", "name": "RoleName"}
+    tells = ("role_name",)
 
     @classmethod
     def fetch(cls, scan):
@@ -163,6 +165,7 @@ class RolePolicy(Declared):
 
     service, identity, member_of = "iam", ("role", "policy_name"), "role"
     patience = SLOW_MIRROR
+    tells = ()
 
     @classmethod
     def fetch(cls, scan):
@@ -215,6 +218,7 @@ class InstanceProfile(Declared):
     patience = SLOW_MIRROR
     seconds = {"create": 8, "delete": 2}  # until an instance can use it
     outputs = {"arn": "Arn", "name": "InstanceProfileName"}
+    tells = ("instance_profile_name",)
 
     @classmethod
     def fetch(cls, scan):

@@ -74,7 +74,7 @@ class Member(Resource):
     needs: list = attr()
 
     ref, identity, tags_path = "id", ("place",), "metadata.labels"
-    leaving, reason = "metadata.deletionTimestamp", "why"
+    leaving, reason, tells = "metadata.deletionTimestamp", "why", ()
     group = version = kind = group_kind = api_version = pods = ""  # of the class, by Kinds
     served = parent = None
     awaited = False  # its kind comes to be in this run

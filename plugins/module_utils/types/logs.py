@@ -24,6 +24,7 @@ class LogGroup(Declared):
     deletes = ("delete_log_group", "logGroupName")
     delete_first = True
     outputs = {"name": "logGroupName", "arn": "arn"}
+    tells = ("name", "retention_in_days")
 
     @classmethod
     def fetch(cls, scan):

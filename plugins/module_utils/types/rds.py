@@ -52,6 +52,7 @@ class DbSubnetGroup(SubnetGroup):
     creates = ("create_db_subnet_group", "DBSubnetGroup")
     changes = "modify_db_subnet_group"
     deletes = ("delete_db_subnet_group", "DBSubnetGroupName")
+    tells = ("db_subnet_group_name",)
 
 
 class RdsParameters(ParameterGroup):
@@ -273,6 +274,7 @@ class DbInstance(Tagged):
     seconds = {"create": 381, "delete": 180}  # medians of public logs
     outputs = {"arn": "DBInstanceArn", "endpoint": "Endpoint.Address",
                "availability_zone": "AvailabilityZone"}
+    tells = ("db_instance_identifier", "instance_class", "availability_zone")
 
     @updates("instance_class", "promotion_tier", "parameter_group", "publicly_accessible",
              "auto_minor_version_upgrade", "preferred_maintenance_window")

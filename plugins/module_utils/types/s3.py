@@ -73,6 +73,7 @@ class Bucket(Declared):
     service, ref, identity, tags_path = "s3", "Name", ("bucket",), "Tags"
     stateful = delete_first = True
     outputs = {"name": "Name", "arn": "Arn"}
+    tells = ("bucket",)
 
     @property
     def protected(self):

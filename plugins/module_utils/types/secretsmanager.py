@@ -56,6 +56,7 @@ class Secret(Declared):
     stateful = delete_first = True
     unrehearsed = ("password", "certificate")
     outputs = {"arn": "ARN", "name": "Name", "certificate": MARKED}
+    tells = ("name",)
 
     @property
     def protected(self):

@@ -30,6 +30,7 @@ class Queue(Declared):
     deletes = ("delete_queue", "QueueUrl")
     delete_first = True
     outputs = {"url": "QueueUrl", "arn": "QueueArn", "name": "QueueName"}
+    tells = ("queue_name",)
 
     @classmethod
     def fetch(cls, scan):

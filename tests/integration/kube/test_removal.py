@@ -60,7 +60,7 @@ class Busy(World):
         self.found = []  # load balancers that were still there when one was deleted by its tags
         actions(self.run(STACK))
         self.api = self.plane.api
-        works.start(self.api, works.BALANCERS)
+        works.start(self.api, works.BALANCERS, "--default-tags=Owner=web,Project=acme")
         soon(lambda: works.ready(self.api, works.BALANCERS))
         works.put(self.api)
         soon(lambda: works.balanced(self.api) and self.lab.inventory().get("ec2.volume"))
@@ -98,9 +98,26 @@ def kinds(plan: dict) -> dict:
     return {kind: found.count(kind) for kind in LEFT}
 
 
+def test_what_controllers_make_is_tagged_and_no_left_over(world):
+    """The tags of the stack are on it, and not those by which a stack finds its own."""
+    there = world.lab.inventory()
+    made = {kind: [i["tags"] for i in there[kind] if not i["gone"] and "groundwork:stack" not in
+                   i["tags"]] for kind in ("elbv2.load_balancer", "elbv2.target_group",
+                                           "ec2.security_group", "ec2.volume")}
+    (volume,) = made.pop("ec2.volume")
+    assert volume.items() >= {"Project": "acme", "Environment": "test", "Component": "eks_cluster",
+                              "ManagedBy": works.DRIVER}.items()
+    groups = [t for t in made.pop("ec2.security_group") if "elbv2.k8s.aws/cluster" in t]
+    for tags in (*groups, *sum(made.values(), [])):
+        assert tags.items() >= {"Owner": "web", "Project": "acme"}.items()
+    assert len(groups) == 3 and {kind: len(found) for kind, found in made.items()} == {
+        "elbv2.load_balancer": 2, "elbv2.target_group": 2}
+    planned = world.run(STACK, check=True)
+    assert not planned["left_over"] and actions(planned) == {}
+
+
 def test_the_cluster_cleans_up(world, tmp_path, monkeypatch):
     """Kubernetes objects first; each step that takes its time says what for when it starts."""
-    assert not world.run(STACK)["left_over"]
     refused = world.run(STACK, **GONE)
     assert refused["msg"].splitlines() == [
         line for line in refused["msg"].splitlines() if f"delete {DATA}: it holds data" in line]

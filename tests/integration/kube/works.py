@@ -17,11 +17,12 @@ PLURALS = {"IngressClass": "ingressclasses", "Ingress": "ingresses", "Service": 
            "StorageClass": "storageclasses", "StatefulSet": "statefulsets"}
 
 
-def controller(name: str) -> dict:
+def controller(name: str, *arguments: str) -> dict:
     """A Deployment with the label of a controller's chart."""
     labels = {"app.kubernetes.io/name": name}
     pod = {"metadata": {"labels": labels},
-           "spec": {"containers": [{"name": "main", "image": "registry.example.com/main:1"}]}}
+           "spec": {"containers": [{
+               "name": "main", "image": "registry.example.com/main:1", "args": arguments}]}}
     return {"apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": {"name": name, "labels": labels},
             "spec": {"selector": {"matchLabels": labels}, "template": pod}}
@@ -35,9 +36,9 @@ def listing(item: dict) -> str:
     return f"{base}{space}/{PLURALS[item['kind']]}"
 
 
-def start(api, name: str) -> None:
+def start(api, name: str, *arguments: str) -> None:
     """The controller comes."""
-    api.post(DEPLOYMENTS, controller(name))
+    api.post(DEPLOYMENTS, controller(name, *arguments))
 
 
 def ready(api, name: str, count: int = 1) -> bool:

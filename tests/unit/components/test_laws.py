@@ -3,16 +3,27 @@
 """The laws, for every component: cases are data in tests/plans."""
 from __future__ import annotations
 
+import re
+
 import pytest
 from ansible_collections.groundwork.aws.plugins.module_utils.engine.plan import kind_of
 from ansible_collections.groundwork.aws.plugins.module_utils.run import concrete
 from ansible_collections.groundwork.aws.plugins.module_utils.types import cluster_objects
+from ansible_collections.groundwork.aws.plugins.plugin_utils.tree import details, tree
 from tests.world import World, actions, built, cases, changed
 
 pytestmark = pytest.mark.laws
 CASES = [pytest.param(case, id=name) for name, case in cases() if "options" in case]
 CHANGES = [pytest.param(case, change, id=f"{name}, {'.'.join(map(str, change['path'][1:]))}")
            for name, case in cases() if "options" in case for change in case.get("change", ())]
+
+
+def reads_well(result: dict) -> bool:
+    """Each component once, and nothing as only Python writes it."""
+    lines = tree(result).splitlines()
+    heads = [line for line in lines if re.fullmatch(r"  \w+", line)]
+    return len(heads) == len({*heads}) and not [
+        line for line in lines if re.search(r"\b(None|True|False)\b|[\[{]'", line)]
 
 
 def test_kinds_are_told_apart():
@@ -35,7 +46,7 @@ def test_a_life(case):
     """Laws 1, 2, 4, 5: the plan on an empty account, the build, a second run, the removal."""
     world, options = World(), case["options"]
     plan = world.run(options, check=True)
-    assert set(actions(plan).values()) == {"create"}
+    assert set(actions(plan).values()) == {"create"} and reads_well(plan)
     assert not world.writes(), "check mode wrote"
     made = world.run(options)
     assert actions(made) == actions(plan), "not what check mode announced"
@@ -50,6 +61,7 @@ def test_a_life(case):
     gone = world.run(options, state="absent", confirm_destroy="acme-test",
                      allow_data_loss=list(actions(plan)))
     assert not gone["failed"], gone["msg"]
+    assert reads_well(gone)
     assert world.left() == set()
     assert not world.lab.violations
 
@@ -64,11 +76,13 @@ def test_one_change(case, change):
     assert not world.writes()
     found = {c["key"]: c for c in plan.get("plan", ()) if c["action"] != "keep"}
     assert actions(plan) == {key: e["action"] for key, e in change["expect"].items()}
+    assert reads_well(plan)
     for key, expected in change["expect"].items():
         if "fields" in expected:
             assert sorted(found[key]["after"]) == sorted(expected["fields"])
         if "impact" in expected:
             assert found[key]["impact"] == expected["impact"]
+        assert expected.get("says", "") in ", ".join(details(found[key]))
     assert sorted(plan["left_over"]) == sorted(change.get("left_over", []))
     made = world.run(options, **allowed)
     assert actions(made) == actions(plan)

@@ -3,6 +3,8 @@
 """The user's tags are text that AWS takes, and none of those by which a stack finds its own."""
 from __future__ import annotations
 
+import json
+
 import pytest
 from ansible_collections.groundwork.aws.plugins.module_utils.components.context import Stack
 from ansible_collections.groundwork.aws.plugins.module_utils.components.registry import COMPONENTS
@@ -75,6 +77,24 @@ def test_tags_that_objects_are_asked_for_are_no_tags_of_ours():
     rule = {"filter": {"tags": {"groundwork:kind": "x"}}, "expiration": {"days": 3}}
     options = {"s3_buckets": {"buckets": {"b": {"lifecycle_rules": {"old": rule}}}}}
     assert actions(World().run(options, check=True))
+
+
+def test_what_others_make_for_a_stack_has_its_tags():
+    """By roles to controllers in the cluster, and by its add-on to the volumes of claims."""
+    world, zones = World(), ["us-east-1a", "us-east-1b"]
+    network = {"cidr_block": "10.0.0.0/16", "availability_zones": zones}
+    driver = {"configuration_values": {"controller": {"replicaCount": 3}}}
+    options = {"network": network, "eks_cluster": {"addons": {"aws-ebs-csi-driver": driver}}}
+    tags = {"Owner": "web", "Tier": 2, "kubernetes.io/role": "x"}
+    done = world.run(options, stack_tags=tags)
+    shared = {"Project": "acme", "Environment": "test", "Owner": "web", "Tier": "2"}
+    assert not done["failed"], done["msg"]
+    assert done["tags"] == {**shared, "kubernetes.io/role": "x"}
+    values = json.loads(world.asked["eks.CreateAddon"][0]["configurationValues"])
+    assert values == {"controller": {"replicaCount": 3, "extraVolumeTags": {
+        "ManagedBy": "aws-ebs-csi-driver", "Component": "eks_cluster", **shared}}}
+    other = actions(world.run(options, check=True, stack_tags={**tags, "Tier": 3}))
+    assert other["eks_cluster/addon/aws-ebs-csi-driver"] == "update"
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
