@@ -152,13 +152,13 @@ class Survey:
         What is made in place of something is another one. So is what is made again, unless the
         live value ends in its name: then others may know it as before.
         """
-        keys = unknown_keys(wanted)
-        return not keys or any(self.lives[k] is None and not self._again(k, have) for k in keys)
+        return not (keys := unknown_keys(wanted)) or any(
+            self.lives[k] is None and not self._again(k, have) for k in keys)
 
     def _again(self, key: str, have) -> bool:
         """Whether a live value may mean what is made, where it was not there."""
         names = tuple(str(getattr(self.wanted[key], name)) for name in self.wanted[key].identity)
-        return key not in self.claimed.values() and any(str(i).endswith(names) for i in leaves(have))
+        return any(str(h).endswith(names) for h in leaves(have) if key not in self.claimed.values())
 
     def absent(self) -> list[str]:
         """A problem for each object that is looked up and not there."""
@@ -287,8 +287,8 @@ def destroy(resources, scan: Scan, types=(), policy: Policy = Policy()) -> Plan:
     going += [change for change, _parent in survey.unclaimed()]
     going += [Change(cls(key=key), "delete", live, "leaving") for cls in survey.types
               for key, lives in scan.of(cls).leaving.owned.items() for live in lives]
-    going = [c for c in going if not c.resource.dies_with_parent]
-    return survey.plan(going[::-1], "protected", wanted={})
+    going = [c for c in going[::-1] if not c.resource.dies_with_parent]
+    return survey.plan(going, "protected", wanted={})
 
 
 def _order(wanted: dict, changes: list[Change]) -> dict[str, set]:
