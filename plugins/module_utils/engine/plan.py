@@ -157,8 +157,8 @@ class Survey:
 
     def _again(self, key: str, have) -> bool:
         """Whether a live value may mean what is made, where it was not there."""
-        names = tuple(str(getattr(self.wanted[key], name)) for name in self.wanted[key].identity)
-        return any(str(h).endswith(names) for h in leaves(have) if key not in self.claimed.values())
+        ends = tuple(str(getattr(self.wanted[key], name)) for name in self.wanted[key].identity)
+        return key not in self.claimed.values() and any(str(h).endswith(ends) for h in leaves(have))
 
     def absent(self) -> list[str]:
         """A problem for each object that is looked up and not there."""
@@ -199,7 +199,7 @@ class Survey:
                          and (value := cls.read(n, live)) is not None] \
                     or [search(cls.ref, live) or parent_id]
                 component, *_type, name = key.split("/")
-                name += ":" + "/".join(map(cls.called, names))
+                name += ":" + "/".join(map(cls.spelled, names))
                 return f"{component}/{kind_of(cls)}/{name}", parent
         return None, None
 

@@ -117,7 +117,7 @@ class Resource:
     seconds = {}  # usual duration: {"create": s, "delete": s}; "longest": when to give up on it
     outputs = {}  # name -> JMESPath of what a user or another role wants to know
     external = False  # only looked up, never written
-    called = str  # how a value of its identity stands in the key of a member that nobody wants
+    spelled = str  # how a value of its identity stands in the key of a member that nobody wants
     seeded = False  # made from something older: its creation leaves fields to the updaters
 
     def __init_subclass__(cls, **kwargs):

@@ -23,7 +23,7 @@ class Declared(Resource):
     unrehearsed = ()  # fields whose values are made before the first call of a creation
 
     @staticmethod
-    def called(value) -> str:
+    def spelled(value) -> str:
         """Of an ARN, the last part."""
         return str(value).rsplit("/", 1)[-1] if str(value).startswith("arn:") else str(value)
 
