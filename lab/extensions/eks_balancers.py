@@ -144,6 +144,9 @@ class Made:
         self.ec2, self.elb = call.backend("ec2"), call.backend("elbv2")
         self.vpc = cluster["resourcesVpcConfig"]["vpcId"]
 
+    def tags(self, own):
+        return {**self.more, **own}
+
     def having(self, table, wanted):
         """The rows of one of the backend's tables that have these tags."""
         return [item for arn, item in list(table.items()) if wanted.items()
@@ -165,7 +168,7 @@ class Made:
         balancer = self.elb.create_load_balancer(
             stack.called(self.name, stack.scheme), [group.id for group in groups],
             [subnet.id for subnet in subnets], scheme=stack.scheme, loadbalancer_type=stack.kind,
-            tags=rows({**self.more, **own}))
+            tags=rows(self.tags(own)))
         for resource, port in stack.backends:
             self.target(stack, balancer, resource, port)
         for subnet in subnets:
@@ -186,7 +189,7 @@ class Made:
     def frontend(self, stack):
         group = self.ec2.create_security_group(
             stack.called(self.name), "[k8s] Managed SecurityGroup for LoadBalancer", self.vpc,
-            tags={**self.more, **stack.tags(self.name, "ManagedLBSecurityGroup")})
+            tags=self.tags(stack.tags(self.name, "ManagedLBSecurityGroup")))
         for _resource, port in stack.backends:
             self.ec2.authorize_security_group_ingress(
                 group.id, "tcp", str(port), str(port), [{"CidrIp": "0.0.0.0/0"}], vpc_id=self.vpc)
@@ -202,7 +205,7 @@ class Made:
         plain = re.sub("[^0-9A-Za-z]", "", self.name)
         group = self.ec2.create_security_group(
             f"k8s-traffic-{plain}-{digest}", "[k8s] Shared Backend SecurityGroup for LoadBalancer",
-            self.vpc, tags={**self.more, **tags})
+            self.vpc, tags=self.tags(tags))
         self.ec2.authorize_security_group_ingress(
             self.cluster["resourcesVpcConfig"]["clusterSecurityGroupId"], "tcp", "0", "65535", [],
             source_groups=[{"GroupId": group.id, "Description": RULE}], vpc_id=self.vpc)
@@ -212,7 +215,7 @@ class Made:
         protocol = "HTTP" if stack.kind == "application" else "TCP"
         group = self.elb.create_target_group(
             stack.called(self.name, resource), protocol=protocol, port=str(port), vpc_id=self.vpc,
-            target_type="ip", tags=rows({**self.more, **stack.tags(self.name, resource)}))
+            target_type="ip", tags=rows(self.tags(stack.tags(self.name, resource))))
         self.elb.create_listener(balancer.arn, protocol, str(port), None, None,
                                  [{"Type": "forward", "TargetGroupArn": group.arn}])
 
