@@ -7,6 +7,7 @@ import collections
 import copy
 import functools
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -73,25 +74,36 @@ class Quick(Clock):
         return super().now() * 100
 
 
+class Hooks:
+    """The events of a session; what is registered there is told to the clients that it takes."""
+
+    def __init__(self, emitter):
+        self.emitter, self.all = emitter, []
+
+    def register(self, *hook, **more):
+        self.all.append((hook, more))
+
+    def __getattr__(self, name):
+        return getattr(self.emitter, name)
+
+
 class Session(boto3.session.Session):
     """Has clients of runs that have ended: they are made more slowly than they answer."""
 
     def __init__(self, **options):
         super().__init__(**options)
         self._session.register_component("data_loader", LOADER)
-        self.hooks, self.taken = [], []
+        self.taken = []
 
-    @property
+    @functools.cached_property
     def events(self):
-        """Where hooks for all clients are registered."""
-        return self
-
-    def register(self, *hook, **more):
-        self.hooks.append((hook, more))
+        return Hooks(super().events)
 
     def client(self, service_name, **options):
         given = getattr(options.pop("config", None), "_user_provided_options", {})
-        key = repr((service_name, self.region_name, vars(self.get_credentials()), given, options))
+        who = self.get_credentials()
+        key = repr((service_name, self.region_name, who and vars(who), given, options,
+                    sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))))
         if FREE[key]:
             client, emitter = FREE[key].pop()
         else:
@@ -99,7 +111,7 @@ class Session(boto3.session.Session):
             emitter = client.meta.events._emitter
         self.taken.append((key, (client, emitter)))
         client.meta.events._emitter = copy.copy(emitter)  # without what others have registered
-        for hook, more in self.hooks:
+        for hook, more in self.events.all:
             client.meta.events.register(*hook, **more)
         return client
 

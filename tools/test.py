@@ -35,7 +35,7 @@ class Step:
     junit: bool = False
     clusters: bool = False  # whether it waits for the programs of the lab's clusters
     optional: bool = False  # whether it may fail: what needs it is skipped then, with the reason
-    limit: int = 1500  # seconds: a step that hangs must not take the summary with it
+    limit: int = 2400  # seconds: a step that hangs must not take the summary with it
     passed: int = 0
     failed: int = 0
     skipped: int = 0

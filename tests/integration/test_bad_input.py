@@ -205,7 +205,7 @@ def test_replacement_that_nobody_allowed():
     world = World()
     actions(world.run(NETWORK))
     other = {"network": {**NETWORK["network"], "cidr_block": "10.9.0.0/16"}}
-    refused(world, other, "replace network/vpc/main: cidr_block '10.0.0.0/16' -> '10.9.0.0/16'",
+    refused(world, other, 'replace network/vpc/main: cidr_block "10.0.0.0/16" -> "10.9.0.0/16"',
             "allow_replace: [network/vpc/main]")
 
 

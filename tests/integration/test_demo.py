@@ -74,7 +74,8 @@ def test_the_story_of_two_tenants(tmp_path):
         assert {redis[f"{part}-{number}"] for number in range(3)} == own
     assert own.isdisjoint(node for pod, node in {**dev, **prod}.items() if pod not in redis)
     assert "Kept, as the stack wants it: final snapshot pingvas-shared-aurora" in story
-    assert "tenancy/networkpolicy/prod:default-deny" in re.search(r"has drifted: (.*)", story)[1]
+    assert "tenancy/networkpolicy/prod:default-deny" in \
+        re.search(r"has drifted:((?:\n\S+)+)", story)[1]
 
 
 def test_without_control_planes_the_reason_is_told(monkeypatch, capsys):

@@ -51,7 +51,7 @@ def test_a_field_changed_by_hand(lab, tmp_path):
     for playbook, code in (("plan", 0), ("drift", 2)):
         status, text = run(playbook)
         assert (status, line in text, word in " ".join(text.split())) == (code, True, True), text
-    assert f"acme-dev has drifted: {KEY}" in text
+    assert f"acme-dev has drifted:\n{KEY}" in text
     status, text = run("site")
     assert (status, word in text) == (2, True), text
     forced = run("site", "-e", json.dumps({"stack_force_conflicts": [KEY]}))
