@@ -2,6 +2,9 @@
 PYTHON := .venv/bin/python
 READY := @python3 tools/bootstrap.py
 
+# Each of many short processes would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test test-crash test-failover lab lab-stop bench lint docs clean
 
 help:  ## List the targets
