@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 import sys
+import urllib.parse
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,6 +54,16 @@ BESIDES = {
     "route53:AssociateVPCWithHostedZone": (
         "private names of interface endpoints",
         "service-authorization/latest/reference/list_amazonec2.html"),
+    "iam:GetRole": ("EKS looks at roles as the caller",
+                    "https://github.com/terraform-aws-modules/terraform-aws-eks/issues/2018"),
+    "iam:ListAttachedRolePolicies": (
+        "the same", "https://github.com/aws-controllers-k8s/community/issues/2164"),
+    "kms:RetireGrant": ("repositories with a key of one's own",
+                        "AmazonECR/latest/userguide/repository-creation-templates-custom.html"),
+    **dict.fromkeys(
+        ("logs:CreateLogDelivery", "logs:DescribeResourcePolicies", "logs:PutResourcePolicy"),
+        ("logs that a cache delivers",
+         "AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-CWL.html")),
     "s3:TagResource": ("buckets that get their tags at creation",
                        "AmazonS3/latest/API/API_CreateBucketConfiguration.html"),
     "s3:DeleteObjectVersion": ("emptying a bucket with versions",
@@ -81,6 +92,9 @@ IAM's limit of a managed policy.
   these to the resources of `iam:PassRole` and the others. Whoever may write policies of roles and
   pass these can give such a role any right: a permissions boundary on the caller, or a narrower
   path, is up to the account.
+* Elsewhere names do not tell whose an object is: whoever may change and remove can also read each
+  secret, empty each bucket and end each instance of the account. Where others share it, narrow
+  these actions by the condition `aws:ResourceTag/groundwork:stack`, or give the stacks an account.
 * Leases are in the bucket `groundwork-leases-ACCOUNT-REGION`; where `lease_bucket` names another,
   write that one.
 * In the partitions of China and GovCloud write `aws-cn` or `aws-us-gov` for `aws` in the ARNs.
@@ -194,5 +208,6 @@ def page():
     lines += ["## What AWS asks for besides", "",
               "These are in the policies though nothing calls them by name.", "",
               "| action | for | source |", "|---|---|---|"]
-    lines += [f"| `{name}` | {what} | <{DOCS}{place}> |" for name, (what, place) in BESIDES.items()]
+    lines += [f"| `{name}` | {what} | <{urllib.parse.urljoin(DOCS, place)}> |"
+              for name, (what, place) in BESIDES.items()]
     return "\n".join([*lines, ""])

@@ -19,8 +19,10 @@ class ActionModule(action.ActionModule):
         if not given.get("roles") or given.get("state") == "absent":
             return super()._module(task_vars)
         self._task.check_mode = True
-        planned = super()._module(task_vars)
-        self._task.check_mode = check_mode
+        try:
+            planned = super()._module(task_vars)
+        finally:
+            self._task.check_mode = check_mode
         if planned.get("failed"):
             return planned
         ahead = planned["changed"] and not check_mode

@@ -67,7 +67,8 @@ options:
       - C(inline_policies) (dictionary) is name to C(statements) (list of dictionaries), up to
         10240 characters for all of them.
       - C(permissions_boundary) (string) is named like a managed policy. Not set means that of the
-        component, else none of the stack's own policies; one of others is left as it is.
+        component, else none of the stack's own policies under the default O(path); any other is
+        left as it is.
       - C(instance_profile) (boolean) makes an instance profile of the role's name.
       - C(tags) (dictionary) are further tags.
     type: dict

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 
 # Where the model is stricter than AWS: (service, shape) -> what of it does not count. New instance
-# types appear before a release of botocore; EC2 refuses unknown ones itself.
-LOOSE = {("ec2", "InstanceType"): ("enum",)}
+# types and regions appear before a release of botocore; AWS refuses unknown ones itself.
+LOOSE = {("ec2", "InstanceType"): ("enum",), ("s3", "BucketLocationConstraint"): ("enum",)}
 
 # Java's character classes, in Python's words (a little wider where Python has none).
 JAVA_CLASSES = [

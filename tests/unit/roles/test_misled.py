@@ -27,12 +27,25 @@ def test_misled(role, case):
 @pytest.mark.parametrize(("told", "unchecked"), [
     ({}, False), ({"stack_role": "groundwork.aws.tenancy"}, False),
     ({"stack_role": "acme.shop.tenancy"}, True), ({"stack_role": "gpu"}, True),
+    ({"stack_role": "mine"}, True),
     ({"stack_result": {"changed": True}}, True), ({"stack_roles_tasks": "failover_drill"}, True),
 ], ids=str)
 def test_where_ansible_looks_itself(told, unchecked):
     """At roles of others and removed ones, and where outputs have changed since."""
+    assert of_the_stack("stack_role_unchecked", told) is unchecked
+
+
+def test_who_is_looked_at_before():
+    """Those of this collection, unless none of them runs."""
+    assert len(of_the_stack("stack_role_specs", {})) == 2
+    assert of_the_stack("stack_role_specs", {"stack_roles_skipped": "no way"}) == []
+
+
+def of_the_stack(name: str, told: dict):
+    """A variable of the role `stack`."""
     names = LOADER.load_from_file(str(ROLES / "stack/vars/main.yml"), trusted_as_template=True)
-    known = {"stack_role": "tenancy", "stack_roles_tasks": "main", "stack_result": {
-        "changed": False}, "stack_roles": ["tenancy", *(f"{c}.tenancy" for c in (
-            "groundwork.aws", "acme.shop"))], **told}
-    assert Templar(LOADER, known).template(names["stack_role_unchecked"]) is unchecked
+    known = {**names, "role_path": str(ROLES / "stack"), "stack_roles_skipped": "",
+             "stack_role": "tenancy", "stack_roles_tasks": "main",
+             "stack_result": {"changed": False}, "stack_roles": ["tenancy", "mine", *(
+                 f"{c}.tenancy" for c in ("groundwork.aws", "acme.shop"))], **told}
+    return Templar(LOADER, known).template(names[name])
