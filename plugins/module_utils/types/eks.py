@@ -22,6 +22,7 @@ SLOW_ROLE = (r"(?i)role\b.*does not exist", r"could not be assumed", r"Error in 
              r"trusted entity is not correct", r"have the Amazon EKS Managed Policies",
              r"IAM role's policy must include", r"principalArn is invalid",
              r"does not allow pods\.eks\.amazonaws\.com")
+ISSUES = "health.issues && join('; ', health.issues[].join(': ', [code, message][?@]))"
 STRANGE = 'tags."groundwork:stack" == null'  # made by EKS itself or by somebody else
 
 
@@ -142,7 +143,7 @@ class Cluster(Eks):
     ref, identity, arn = "name", ("name",), "arn"
     delete_first = True
     ready, failed = "status=='ACTIVE'", "status=='FAILED'"
-    leaving, reason = "status=='DELETING'", "health.issues"
+    leaving, reason = "status=='DELETING'", ISSUES
     seconds = {"create": 617, "delete": 200}  # medians of public logs
     outputs = {"name": "name", "arn": "arn", "version": "version", "endpoint": "endpoint",
                "certificate_authority": "certificateAuthority.data", "status": "status",
@@ -366,7 +367,7 @@ class Addon(Child):
     delete_first = dies_with_parent = True
     creates = ("create_addon", "addon")
     ready = "status=='ACTIVE' || status=='DEGRADED' || status=='UPDATE_FAILED'"
-    failed, leaving, reason = "status=='CREATE_FAILED'", "status=='DELETING'", "health.issues"
+    failed, leaving, reason = "status=='CREATE_FAILED'", "status=='DELETING'", ISSUES
     seconds = {"create": 15, "delete": 5}
     outputs = {"version": "addonVersion", "status": "status"}
     reads = ("list_addons", "addons")

@@ -9,7 +9,7 @@ from ..clients.models import accepted
 from ..engine.errors import Exists, Refused
 from ..engine.resource import KEY, REPLACED, Impact, attr, create_only, equal, updates
 from .ec2 import Subnet
-from .eks import Child, Cluster, minor
+from .eks import ISSUES, Child, Cluster, minor
 from .iam import Role, RolePolicyAttachment
 from .launch_template import LaunchTemplate
 
@@ -87,7 +87,7 @@ class Nodegroup(Child):
     ref, arn = "nodegroupArn", "nodegroupArn"
     ready = "status=='ACTIVE' || status=='DEGRADED'"
     failed, leaving = "status=='CREATE_FAILED'", "status=='DELETING'"
-    reason = "health.issues"
+    reason = ISSUES
     # Medians of public logs; one failure was told after 33 minutes, and moving pods takes time.
     seconds = {"create": 119, "delete": 180, "longest": 3600}
     outputs = {"name": "nodegroupName", "arn": "nodegroupArn", "status": "status",

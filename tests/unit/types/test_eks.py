@@ -6,6 +6,8 @@ from __future__ import annotations
 import datetime
 
 import pytest
+from ansible_collections.groundwork.aws.plugins.module_utils.engine.resource import search
+from ansible_collections.groundwork.aws.plugins.module_utils.types import eks, eks_nodes
 from tests.world import ACCOUNT, World, actions
 
 NETWORK = {"network": {"cidr_block": "10.0.0.0/16",
@@ -17,6 +19,15 @@ NOBODY = f"arn:aws:iam::{ACCOUNT}:role/nobody"
 def stack(principal: str, **roles) -> dict:
     return {**NETWORK, "iam_roles": {"roles": roles},
             "eks_cluster": {**BARE, "access_entries": {"admins": {"principal": principal}}}}
+
+
+@pytest.mark.parametrize("cls", [eks.Cluster, eks.Addon, eks_nodes.Nodegroup])
+def test_what_ails_it_is_told_in_words(cls):
+    issues = [{"code": "NodeCreationFailure", "message": "they did not join", "resourceIds": ["i"]},
+              {"code": "AccessDenied"}]
+    assert search(cls.reason, {"health": {"issues": issues}}) == \
+        "NodeCreationFailure: they did not join; AccessDenied"
+    assert not search(cls.reason, {"health": {"issues": []}}) and not search(cls.reason, {})
 
 
 def test_a_principal_that_is_not_there_is_refused_before_anything_is_made():
