@@ -90,7 +90,11 @@ def remove(api, name):
 def join(api, nodes, seconds=30):
     """Create nodes and wait until they are Ready."""
     for node in nodes:
-        api.post(NODES, node)
+        try:
+            api.post(NODES, node)
+        except ApiError as error:
+            if error.status != 409:  # a request whose answer was lost is sent again
+                raise
     waiting, deadline = {node["metadata"]["name"] for node in nodes}, time.monotonic() + seconds
     while waiting and time.monotonic() < deadline:
         waiting = {name for name in waiting if not is_ready(api.get(f"{NODES}/{name}"))}
