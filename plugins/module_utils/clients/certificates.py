@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 
 try:
     from cryptography import x509
@@ -63,28 +62,6 @@ def lasting(bundle: str, now: datetime.datetime) -> str:
     found = x509.load_pem_x509_certificates(bundle.encode()) if bundle else []
     return "".join(one.public_bytes(serialization.Encoding.PEM).decode() for one in found
                    if one.not_valid_after_utc > now)
-
-
-def mark(dns_names: list[str], days: int) -> str:
-    """Last day and names of a certificate made today, as far as one must know to renew it."""
-    last = datetime.datetime.now(datetime.timezone.utc).date() + datetime.timedelta(days=days)
-    return f"{last} {digest(dns_names)}"
-
-
-def digest(dns_names: list[str]) -> str:
-    """Names in a form that any tag may hold."""
-    return hashlib.sha256(" ".join(sorted(dns_names)).encode()).hexdigest()[:16]
-
-
-def good(marked: str, dns_names: list[str], days: int) -> bool:
-    """Whether a certificate is for these names, with a third of its days before it."""
-    last, _space, names = marked.partition(" ")
-    today = datetime.datetime.now(datetime.timezone.utc).date()
-    try:
-        left = datetime.date.fromisoformat(last) - today
-    except ValueError:  # somebody has written something else there
-        return False
-    return names == digest(dns_names) and left.days * 3 >= days
 
 
 def named(text: str):

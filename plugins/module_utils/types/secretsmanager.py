@@ -3,9 +3,10 @@
 """Secrets Manager: https://docs.aws.amazon.com/secretsmanager/latest/apireference/."""
 from __future__ import annotations
 
+import datetime
+import hashlib
 import json
 
-from ..clients import certificates
 from ..clients.tags import pairs
 from ..engine.errors import Busy, Failure, NotFound
 from ..engine.resource import KEY, OWNER, Resource, attr, create_only, search, updates
@@ -18,11 +19,38 @@ MARK = "groundwork:certificate"
 MARKED = f"Tags[?Key=='{MARK}'].Value | [0]"
 
 
+def mark(dns_names: list[str], days: int) -> str:
+    """Last day and names of a certificate made today, as far as one must know to renew it."""
+    last = datetime.datetime.now(datetime.timezone.utc).date() + datetime.timedelta(days=days)
+    return f"{last} {digest(dns_names)}"
+
+
+def digest(dns_names: list[str]) -> str:
+    """Names in a form that any tag may hold."""
+    return hashlib.sha256(" ".join(sorted(dns_names)).encode()).hexdigest()[:16]
+
+
+def good(marked: str, dns_names: list[str], days: int) -> bool:
+    """Whether a certificate is for these names, with a third of its days before it."""
+    last, _space, names = marked.partition(" ")
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    try:
+        left = datetime.date.fromisoformat(last) - today
+    except ValueError:  # somebody has written something else there
+        return False
+    return names == digest(dns_names) and left.days * 3 >= days
+
+
+def certified(certificate: dict, former: str = "") -> str:
+    """The value of a Secret with another certificate."""
+    from ..clients import certificates  # takes longer to import than all else of a type
+    return json.dumps(certificates.made(**certificate, former=former))
+
+
 def wanted_mark(certificate: dict, live: dict) -> str | None:
     """The mark as it is, or that of another certificate when it is time for one."""
     have = search(MARKED, live)
-    return have if not have or certificates.good(have, **certificate) else \
-        certificates.mark(**certificate)
+    return have if not have or good(have, **certificate) else mark(**certificate)
 
 
 class Template:
@@ -110,12 +138,12 @@ class Secret(Declared):
 
     def tagging(self):
         """With the mark of the certificate that is made."""
-        own = {MARK: certificates.mark(**self.certificate)} if self.certificate else {}
+        own = {MARK: mark(**self.certificate)} if self.certificate else {}
         return {"Tags": pairs({**self.tags, **own})}
 
     def _value(self, api) -> str:
         if self.certificate:
-            return json.dumps(certificates.made(**self.certificate))
+            return certified(self.certificate)
         password = api.secretsmanager.get_random_password(**self.password)["RandomPassword"]
         if not self.generate_string_key:
             return password
@@ -153,10 +181,10 @@ class Secret(Declared):
             former = value_of(api, self.name, "ca.crt")
         except ValueError as error:
             raise Failure(f"{error}; if its value is to stay, write generate: false") from None
-        value = json.dumps(certificates.made(**self.certificate, former=former or ""))
+        value = certified(self.certificate, former or "")
         api.secretsmanager.put_secret_value(SecretId=live["ARN"], SecretString=value)
         api.secretsmanager.tag_resource(
-            SecretId=live["ARN"], Tags=pairs({MARK: certificates.mark(**self.certificate)}))
+            SecretId=live["ARN"], Tags=pairs({MARK: mark(**self.certificate)}))
 
     def delete(self, api, live):
         days = self.recovery_window_in_days
