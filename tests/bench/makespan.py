@@ -90,7 +90,7 @@ def makespan(_stage):
     refused = count_refusals(place.lab)
     Recorded.plans.clear()
     begun = clock.now()
-    with patch.object(world, "Quick", lambda: clock), patch.object(session, "Run", Recorded):
+    with patch.object(place, "clock", lambda: clock), patch.object(session, "Run", Recorded):
         result = place.run(world.stack(STACK))
     if result["failed"]:
         raise Failed(f"{STACK}: {result['msg']}")
