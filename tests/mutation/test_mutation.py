@@ -12,7 +12,7 @@ from tests.mutation import apart
 ROOT = Path(__file__).parents[2]
 RULES = yaml.safe_load((Path(__file__).parent / "rules.yml").read_text())
 UTILS = "plugins/module_utils"
-HOUSE = "ansible_collections/groundwork/aws/plugins/module_utils"
+HOUSE = f"ansible_collections/groundwork/aws/{UTILS}"
 
 
 @pytest.fixture(scope="session", name="house")
